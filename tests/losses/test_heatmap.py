@@ -2,8 +2,9 @@ import math
 
 import pytest
 import torch
-from echo_keypoints.losses import HeatmapLoss, gaussian_heatmaps
 from monai.transforms import GenerateHeatmapd
+
+from echo_keypoints.losses import HeatmapLoss, gaussian_heatmaps
 
 
 def test_gaussians_agree_with_monai_at_integer_points():

@@ -1,5 +1,7 @@
 """The losses of the three networks."""
 
+from .flow import FlowLoss, consistent
 from .heatmap import HeatmapLoss, gaussian_heatmaps
+from .regularisation import AugmentationLoss
 
-__all__ = ["HeatmapLoss", "gaussian_heatmaps"]
+__all__ = ["AugmentationLoss", "FlowLoss", "HeatmapLoss", "consistent", "gaussian_heatmaps"]

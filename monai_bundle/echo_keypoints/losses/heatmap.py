@@ -21,8 +21,8 @@ _READINGS: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
 def gaussian_heatmaps(points: Tensor, size: int | tuple[int, int], sigma: float) -> Tensor:
     """Draw one Gaussian of peak 1 around every point, exact at sub-pixel positions.
 
-    The value at pixel centre (x, y) is ``exp(-((x - px)^2 + (y - py)^2) / (2 sigma^2))``; nothing is rounded or
-    cut off, so a point outside of the map still leaves its tail inside.
+    The value at pixel centre (x, y) is ``exp(-((x - px)^2 + (y - py)^2) / (2 sigma^2))``; nothing is rounded
+    or cut off, so a point outside of the map still leaves its tail inside.
 
     Args:
         points: ``(..., 2)`` floating-point (x, y) in pixels of the map, pixel centres at integers.
@@ -44,13 +44,14 @@ class HeatmapLoss(nn.Module):
     """The "modified MSE" of SK-net: ``mean[(I_GT - I_cmap)^2 (I_GT + gamma)]``.
 
     Eq. 1 is printed without the square, as ``E[(I_GT - I_cmap)(1 + gamma) I_GT]``. That form is linear in the
-    prediction, so it has no minimum, and it ignores every pixel off the key-point. With peak-1 targets the form
-    above is the only squared reading in which gamma = 0.01 matters: it keeps the background at weight gamma.
-    The others are kept for comparison.
+    prediction, so it has no minimum, and it ignores every pixel off the key-point. With peak-1 targets the
+    form above is the only squared reading in which gamma = 0.01 matters: it keeps the background at weight
+    gamma. The others are kept for comparison.
 
     Args:
-        reading: ``"foreground"`` as above; ``"mse"``; ``"eight_bit"``, ``(I_GT - I_cmap)^2 (1 + 255 gamma I_GT)``,
-            eq. 1 squared for maps in 0..255; ``"literal"``, eq. 1 as printed (unbounded below).
+        reading: ``"foreground"`` as above; ``"mse"``; ``"eight_bit"``,
+            ``(I_GT - I_cmap)^2 (1 + 255 gamma I_GT)``, eq. 1 squared for maps in 0..255; ``"literal"``, eq. 1
+            as printed (unbounded below).
         gamma: weight of the background.
 
     Raises:

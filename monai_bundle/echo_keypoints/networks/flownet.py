@@ -1,0 +1,195 @@
+"""FlowNet: dense motion from a reference to a target frame; it makes TR-net's pseudo-labels (paper, 3.3).
+
+PWC-Net in the light form that ARFlow trains: a feature pyramid, and from coarse to fine a cost volume on
+features warped by the flow so far, one estimator shared by all levels, and a dilated context network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .correlation import cost_volume, unit_length
+from .sampling import warp
+
+FINEST_STRIDE = 4
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # For CPUs. Stride 32 and radius 4 still reach 128 px, three times the largest motion of a wall at 224 px.
+    "small": {
+        "widths": (16, 24, 32, 48, 64),
+        "level_width": 24,
+        "estimator": (64, 64, 48, 32),
+        "context": ((48, 1), (48, 2), (48, 4), (32, 8), (24, 1)),
+    },
+    # The sizes of PWC-Net's pyramid and of ARFlow's estimator.
+    "paper": {
+        "widths": (16, 32, 64, 96, 128, 192),
+        "level_width": 32,
+        "estimator": (128, 128, 96, 64, 32),
+        "context": ((128, 1), (128, 2), (128, 4), (96, 8), (64, 16), (32, 1)),
+    },
+}
+
+
+def _conv(inputs: int, outputs: int, dilation: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, padding=dilation, dilation=dilation), nn.LeakyReLU(0.1, inplace=True)
+    )
+
+
+def _halve(inputs: int, outputs: int) -> nn.Sequential:
+    # An even kernel keeps sample i at (i + 0.5) * s - 0.5; a 3×3 one would shift each level by half a pixel.
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 4, stride=2, padding=1),
+        nn.LeakyReLU(0.1, inplace=True),
+        _conv(outputs, outputs),
+    )
+
+
+def _double(flow: Tensor) -> Tensor:
+    """Bring a flow to twice its resolution, and to the pixels of that resolution."""
+    return F.interpolate(flow * 2, scale_factor=2.0, mode="bilinear", align_corners=False)
+
+
+class FlowEstimator(nn.Module):
+    """Convolutions that each see the two before them ("reduced dense"), then a residual flow.
+
+    Args:
+        inputs: channels of the input.
+        widths: channels of the convolutions, at least two.
+    """
+
+    def __init__(self, inputs: int, widths: Sequence[int]) -> None:
+        super().__init__()
+        seen = [inputs, widths[0], *(a + b for a, b in pairwise(widths))]
+        self.layers = nn.ModuleList(_conv(i, o) for i, o in zip(seen[:-1], widths, strict=True))
+        self.features = seen[-1]
+        self.flow = nn.Conv2d(self.features, 2, 3, padding=1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """``(N, inputs, H, W)`` → features ``(N, self.features, H, W)`` and flow ``(N, 2, H, W)``."""
+        last = [self.layers[0](x)]
+        for layer in self.layers[1:]:
+            last = [last[-1], layer(torch.cat(last, dim=1))]
+        features = torch.cat(last, dim=1)
+        return features, self.flow(features)
+
+
+class FlowNet(nn.Module):
+    """Optical flow between two frames.
+
+    Args:
+        in_channels: 1 for grey frames.
+        widths: channels of the feature pyramid at strides 2, 4, 8, ...
+        level_width: channels to which every level's features are brought for the shared estimator.
+        estimator: widths of the shared estimator.
+        context: (width, dilation) of each layer of the context network.
+        radius: of the cost volume, in pixels of each level.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 1,
+        widths: Sequence[int] = (16, 24, 32, 48, 64),
+        level_width: int = 24,
+        estimator: Sequence[int] = (64, 64, 48, 32),
+        context: Sequence[tuple[int, int]] = ((48, 1), (48, 2), (48, 4), (32, 8), (24, 1)),
+        radius: int = 4,
+    ) -> None:
+        super().__init__()
+        self.preset: str | None = None
+        self.radius = radius
+        self.encoder = nn.ModuleList(
+            _halve(i, o) for i, o in zip((in_channels, *widths[:-1]), widths, strict=True)
+        )
+        self.projections = nn.ModuleList(nn.Conv2d(width, level_width, 1) for width in widths[1:])
+        self.estimator = FlowEstimator((2 * radius + 1) ** 2 + level_width + 2, estimator)
+        context_widths = [self.estimator.features + 2, *(width for width, _ in context)]
+        self.context = nn.Sequential(
+            *(_conv(i, o, d) for i, (o, d) in zip(context_widths[:-1], context, strict=True)),
+            nn.Conv2d(context_widths[-1], 2, 3, padding=1),
+        )
+
+    @classmethod
+    def from_preset(cls, preset: str, **overrides: Any) -> FlowNet:
+        """Build a network of `PRESETS` (``"small"`` or ``"paper"``); keywords override single values."""
+        network = cls(**{**PRESETS[preset], **overrides})
+        network.preset = preset
+        return network
+
+    def encode(self, frames: Tensor) -> list[Tensor]:
+        """``(N, 1, H, W)`` → features of the padded frames at strides 4, 8, ..., finest first.
+
+        Frames are brought to mean 0 and deviation 1, so that gain does not matter, and continued to the right
+        and below to the next multiple of the coarsest stride.
+        """
+        mean, deviation = frames.mean((1, 2, 3), keepdim=True), frames.std((1, 2, 3), keepdim=True)
+        x = (frames - mean) / (deviation + 0.02)
+        coarsest = 2 ** len(self.encoder)
+        height, width = frames.shape[-2:]
+        x = F.pad(x, (0, -width % coarsest, 0, -height % coarsest), mode="replicate")
+        levels = []
+        for stage in self.encoder:
+            x = stage(x)
+            levels.append(x)
+        return levels[1:]
+
+    def decode(self, reference: Sequence[Tensor], target: Sequence[Tensor]) -> list[Tensor]:
+        """Features of two frames → flows ``(N, 2, H_l, W_l)`` at strides 4, 8, ..., finest first."""
+        flow = torch.zeros_like(reference[-1][:, :2])
+        flows: list[Tensor] = []
+        levels = list(zip(reference, target, self.projections, strict=True))
+        for a, b, projection in reversed(levels):
+            if flows:
+                flow = _double(flow)
+                b = warp(b, flow)
+            # The mean product of vectors of length sqrt(C) is their cosine.
+            scale = a.shape[1] ** 0.5
+            cost = cost_volume(unit_length(a, 1) * scale, unit_length(b, 1) * scale, self.radius)
+            features, residual = self.estimator(torch.cat((cost, projection(a), flow), dim=1))
+            flow = flow + residual
+            flow = flow + self.context(torch.cat((features, flow), dim=1))
+            flows.insert(0, flow)
+        return flows
+
+    def _finish(self, flows: Sequence[Tensor], size: tuple[int, int]) -> list[Tensor]:
+        """Bring the flows of strides 4, 8, ... to 1, 2, ... and cut the padding off."""
+        height, width = size
+        return [
+            F.interpolate(f * FINEST_STRIDE, scale_factor=float(FINEST_STRIDE), mode="bilinear")[
+                ..., : -(-height // 2**level), : -(-width // 2**level)
+            ]
+            for level, f in enumerate(flows)
+        ]
+
+    def pyramid(self, reference: Tensor, target: Tensor) -> list[Tensor]:
+        """Give the flows of all levels, for training.
+
+        Args:
+            reference: ``(B, 1, H, W)`` in [0, 1], any size.
+            target: the same size.
+
+        Returns:
+            Flows ``(B, 2, H/2^i, W/2^i)`` (rounded up), i = 0, 1, ..., finest first, in the pixels of their
+            own resolution. The first is what `forward` gives.
+        """
+        flows = self.decode(self.encode(reference), self.encode(target))
+        return self._finish(flows, (reference.shape[-2], reference.shape[-1]))
+
+    def pyramid_both_ways(self, reference: Tensor, target: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Give `pyramid` of (reference, target) and of (target, reference), encoding each frame once."""
+        count = reference.shape[0]
+        levels = self.encode(torch.cat((reference, target)))
+        swapped = [torch.cat((level[count:], level[:count])) for level in levels]
+        flows = self._finish(self.decode(levels, swapped), (reference.shape[-2], reference.shape[-1]))
+        return [f[:count] for f in flows], [f[count:] for f in flows]
+
+    def forward(self, reference: Tensor, target: Tensor) -> Tensor:
+        """Two ``(B, 1, H, W)`` → flow ``(B, 2, H, W)`` in px: ``target(p + flow(p)) ~ reference(p)``."""
+        return self.pyramid(reference, target)[0]
