@@ -104,6 +104,7 @@ class FlowNet(nn.Module):
     ) -> None:
         super().__init__()
         self.preset: str | None = None
+        self.overrides: dict[str, Any] = {}
         self.radius = radius
         self.encoder = nn.ModuleList(
             _halve(i, o) for i, o in zip((in_channels, *widths[:-1]), widths, strict=True)
@@ -120,7 +121,7 @@ class FlowNet(nn.Module):
     def from_preset(cls, preset: str, **overrides: Any) -> FlowNet:
         """Build a network of `PRESETS` (``"small"`` or ``"paper"``); keywords override single values."""
         network = cls(**{**PRESETS[preset], **overrides})
-        network.preset = preset
+        network.preset, network.overrides = preset, overrides
         return network
 
     def encode(self, frames: Tensor) -> list[Tensor]:
