@@ -1,0 +1,1 @@
+"""Data to train and test with: the simulated PLAX phantom, data sets and transforms."""

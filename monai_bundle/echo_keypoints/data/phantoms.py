@@ -1,0 +1,54 @@
+"""Endless labelled and unlabelled training data from the phantom, as map-style torch data sets.
+
+An item is a pure function of its index, so runs can be repeated and resumed, and any number of workers or processes
+share the work without overlap.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from echo_keypoints.data.simulation import Phantom
+
+# Seeds below this are for training; validation and test seeds follow, and never meet.
+VALIDATION_SEED = 8_000_000
+TEST_SEED = 9_000_000
+
+
+class PhantomFrames(Dataset[dict[str, Tensor]]):
+    """Single frames of many hearts, for SK-net.
+
+    An item is ``frames_per_heart`` frames of one heart at random moments:
+    ``image`` ``(F, 1, S, S)`` uint8, ``points`` ``(F, 4, 2)`` float32 px, ``tissue`` ``(F, S/2, S/2)`` uint8.
+
+    Args:
+        hearts: length of the data set.
+        frames_per_heart: F.
+        size: side in px; points are in the same px.
+        first_seed: seed of item 0.
+    """
+
+    def __init__(self, hearts: int, frames_per_heart: int = 4, size: int = 224, first_seed: int = 0) -> None:
+        self.hearts, self.frames_per_heart, self.size, self.first_seed = hearts, frames_per_heart, size, first_seed
+
+    def __len__(self) -> int:
+        return self.hearts
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        cv2.setNumThreads(1)
+        seed = self.first_seed + index
+        phantom = Phantom(seed, size=self.size)
+        rng = np.random.default_rng((seed, 3))
+        beats = 2.0  # two beats: drift and breathing get their say
+        times_s = np.sort(rng.uniform(0, beats * phantom.heart.cycle.period_s, self.frames_per_heart))
+        clip = phantom.render(times_s, tissue=True)
+        assert clip.tissue is not None
+        return {
+            "image": torch.from_numpy(clip.video[:, None]),
+            "points": torch.from_numpy(clip.points.astype(np.float32)),
+            "tissue": torch.from_numpy(clip.tissue),
+        }

@@ -1,0 +1,186 @@
+"""The heart's shape and how it moves.
+
+Heart coordinates, in mm: ``u`` along the long axis (apex negative, base positive), ``v`` across it (septum negative,
+posterior wall positive). *Material* coordinates are those of end-diastole; tissue keeps them while it moves. The
+motion is written as the inverse map (where does the tissue at this place come from), which is what rendering needs;
+the landmarks lie on material lines whose forward map is known in closed form.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from echo_keypoints.data.simulation.cycle import Cycle, sample_cycle
+
+FloatArray = NDArray[np.floating]
+
+PATHOLOGIES = ("normal", "heart_failure", "hypertrophy", "septal_infarct", "posterior_infarct")
+
+
+@dataclass(frozen=True)
+class Heart:
+    """One heart at end-diastole, and the amplitudes of its motion. Lengths in mm, fractions of 1.
+
+    Attributes:
+        pathology: one of `PATHOLOGIES`.
+        cycle: the timing.
+        radius, apex_length, base_length: half width of the cavity, its extent to the apex and to the mitral annulus.
+        septum, posterior: wall thicknesses.
+        basal_bulge, taper: height of the basal septal bulge; narrowing of the cavity towards the base (fraction).
+        septal_motion, posterior_motion: inward motion of the two endocardia at end-systole / `radius`.
+        septal_thickening, posterior_thickening: systolic wall thickening.
+        septal_delay, posterior_delay: lateness of the walls, in phase.
+        shortening: longitudinal shortening, apex fixed.
+        rv_width: right-ventricular cavity in front of the septum.
+        anterior_leaflet: length of the anterior mitral leaflet.
+        landmark_u: where along the axis the four landmarks lie (at the leaflets' tips).
+    """
+
+    pathology: str
+    cycle: Cycle
+    radius: float
+    apex_length: float
+    base_length: float
+    septum: float
+    posterior: float
+    basal_bulge: float
+    taper: float
+    septal_motion: float
+    posterior_motion: float
+    septal_thickening: float
+    posterior_thickening: float
+    septal_delay: float
+    posterior_delay: float
+    shortening: float
+    rv_width: float
+    anterior_leaflet: float
+    landmark_u: float
+
+    def cavity(self, u: FloatArray, side: int) -> FloatArray:
+        """Distance of the endocardium from the axis at end-diastole; `side` -1 septum, +1 posterior."""
+        toward_apex = np.sqrt(np.clip(1 - (np.minimum(u, 0) / self.apex_length) ** 2, 0, 1))
+        toward_base = 1 - self.taper * np.clip(u / self.base_length, 0, 1.6) ** 2
+        distance = self.radius * toward_apex * toward_base
+        return distance - self._bulge(u) if side < 0 else distance
+
+    def wall(self, u: FloatArray, side: int) -> FloatArray:
+        """Wall thickness at end-diastole; it closes around the apex."""
+        thickness = self.septum if side < 0 else self.posterior
+        outer = (self.radius + thickness) * np.sqrt(
+            np.clip(1 - (np.minimum(u, 0) / (self.apex_length + 0.8 * thickness)) ** 2, 0, 1)
+        )
+        toward_base = 1 - self.taper * np.clip(u / self.base_length, 0, 1.6) ** 2
+        base_outer = self.radius * toward_base + thickness
+        epicardium = np.where(u < 0, outer, base_outer)
+        return np.maximum(epicardium - self.cavity(u, side), 0.0)
+
+    def _bulge(self, u: FloatArray) -> FloatArray:
+        return self.basal_bulge * np.exp(-(((u - 0.65 * self.base_length) / 9.0) ** 2))
+
+    def contraction(self, phase: FloatArray, side: int) -> FloatArray:
+        """0 … 1 for one wall, with its own delay."""
+        return self.cycle.contraction(phase, self.septal_delay if side < 0 else self.posterior_delay)
+
+    def deformed(self, u: FloatArray, side: int, contraction: float) -> tuple[FloatArray, FloatArray]:
+        """Endocardial distance and wall thickness at material position `u` when the wall has contracted so far."""
+        motion = self.septal_motion if side < 0 else self.posterior_motion
+        thickening = self.septal_thickening if side < 0 else self.posterior_thickening
+        # Beyond the annulus the walls of aorta and atrium follow only partly.
+        local = np.where(u > self.base_length, np.clip(1 - (u - self.base_length) / 25.0, 0.15, 1), 1.0)
+        cavity = self.cavity(u, side) * (1 - motion * contraction * local)
+        return cavity, self.wall(u, side) * (1 + thickening * contraction * local)
+
+    def to_material(self, u: FloatArray, v: FloatArray, phase: float) -> tuple[FloatArray, FloatArray]:
+        """Place (heart coordinates at `phase`) → material coordinates of the tissue that is there."""
+        septal = float(self.contraction(np.asarray(phase), -1))
+        posterior = float(self.contraction(np.asarray(phase), +1))
+        u0 = self._longitudinal(u, 0.5 * (septal + posterior))
+        v0 = np.empty_like(v)
+        for side, contraction, reach in ((-1, septal, 22.0), (+1, posterior, 14.0)):
+            here = (v < 0) if side < 0 else (v >= 0)
+            a = np.abs(v[here])
+            ue = u0[here]
+            r1, h1 = self.deformed(ue, side, contraction)
+            r0, h0 = self.cavity(ue, side), self.wall(ue, side)
+            inside = a * r0 / np.maximum(r1, 1e-3)
+            within = r0 + (a - r1) * h0 / np.maximum(h1, 1e-3)
+            beyond = a + (r0 + h0 - r1 - h1) * np.exp(-np.maximum(a - r1 - h1, 0) / reach)
+            v0[here] = side * np.where(a < r1, inside, np.where(a < r1 + h1, within, beyond))
+        return u0, v0
+
+    def _longitudinal(self, u: FloatArray, contraction: float) -> FloatArray:
+        shrink = 1 - self.shortening * contraction
+        base = (self.base_length + self.apex_length) * shrink - self.apex_length
+        pulled = (u + self.apex_length) / shrink - self.apex_length
+        # The roof of the atrium stays: the pull of the annulus fades over 60 mm.
+        fade = (self.base_length - base) * np.clip(1 - (u - base) / 60.0, 0, 1)
+        return np.where(u < base, pulled, u + fade)
+
+    def landmarks(self, phase: float) -> FloatArray:
+        """``(4, 2)`` heart coordinates (u, v) of SEpP, SEnP, PEnP, PEpP at `phase`."""
+        u0 = np.asarray(self.landmark_u)
+        septal = float(self.contraction(np.asarray(phase), -1))
+        posterior = float(self.contraction(np.asarray(phase), +1))
+        shrink = 1 - self.shortening * 0.5 * (septal + posterior)
+        u1 = (self.landmark_u + self.apex_length) * shrink - self.apex_length
+        rs, hs = self.deformed(u0, -1, septal)
+        rp, hp = self.deformed(u0, +1, posterior)
+        return np.array([[u1, -(rs + hs)], [u1, -rs], [u1, rp], [u1, rp + hp]], float)
+
+
+def sample_heart(rng: np.random.Generator, pathology: str | None = None) -> Heart:
+    """Draw a heart; `pathology` None draws one of `PATHOLOGIES`, half of them normal."""
+    uniform = rng.uniform
+    if pathology is None:
+        pathology = "normal" if rng.random() < 0.5 else str(rng.choice(PATHOLOGIES[1:]))
+    if pathology not in PATHOLOGIES:
+        raise ValueError(f"unknown pathology {pathology!r}; choose one of {', '.join(PATHOLOGIES)}")
+    base_length = uniform(22, 42)
+    leaflet = uniform(18, 28)
+    heart = Heart(
+        pathology=pathology,
+        cycle=sample_cycle(rng),
+        radius=uniform(18, 29),
+        apex_length=uniform(45, 72),
+        base_length=base_length,
+        septum=uniform(6, 12),
+        posterior=uniform(6, 12),
+        basal_bulge=uniform(0, 5) if rng.random() < 0.4 else 0.0,
+        taper=uniform(0, 0.3),
+        septal_motion=uniform(0.18, 0.45),
+        posterior_motion=uniform(0.28, 0.6),
+        septal_thickening=uniform(0.2, 0.6),
+        posterior_thickening=uniform(0.3, 0.75),
+        septal_delay=uniform(-0.01, 0.03),
+        posterior_delay=uniform(0.0, 0.05),
+        shortening=uniform(0.08, 0.2),
+        rv_width=uniform(8, 28),
+        anterior_leaflet=leaflet,
+        landmark_u=base_length - leaflet * uniform(0.75, 1.15),
+    )
+    if pathology == "heart_failure":
+        return replace(
+            heart, radius=uniform(28, 38), septal_motion=uniform(0.02, 0.15), posterior_motion=uniform(0.05, 0.2),
+            septal_thickening=uniform(0, 0.2), posterior_thickening=uniform(0.05, 0.25), shortening=uniform(0.02, 0.09),
+            septum=uniform(6, 10), posterior=uniform(6, 10),
+        )  # fmt: skip
+    if pathology == "hypertrophy":
+        return replace(
+            heart, radius=uniform(14, 22), septum=uniform(13, 26), posterior=uniform(10, 18),
+            septal_motion=uniform(0.2, 0.55), posterior_motion=uniform(0.5, 0.85), basal_bulge=uniform(0, 5),
+            septal_thickening=uniform(0.1, 0.4),
+        )  # fmt: skip
+    if pathology == "septal_infarct":
+        return replace(
+            heart, septal_motion=uniform(-0.12, 0.08), septal_thickening=uniform(-0.15, 0.1), septum=uniform(4, 9),
+            septal_delay=uniform(0.0, 0.1),
+        )  # fmt: skip
+    if pathology == "posterior_infarct":
+        return replace(
+            heart, posterior_motion=uniform(-0.08, 0.12), posterior_thickening=uniform(-0.15, 0.12),
+            posterior=uniform(4, 8), posterior_delay=uniform(0.0, 0.1),
+        )  # fmt: skip
+    return heart

@@ -1,0 +1,204 @@
+"""What the tissue looks like to ultrasound: echogenicity and labels, painted once in material coordinates.
+
+Everything painted here is carried by the motion: papillary muscle and chordae are packed against the posterior wall
+in systole, as in a real heart, because the cavity that holds them shrinks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from echo_keypoints.data.simulation.heart import Heart
+
+GRID_MM = 0.5
+U_RANGE = (-110.0, 120.0)
+V_RANGE = (-110.0, 120.0)
+TISSUES = ("background", "RV", "septum", "LV", "posterior wall", "pericardium", "LA", "aorta")
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Tissue:
+    """Painted material grid.
+
+    Attributes:
+        scatterers: ``(Hv, Wu, 4)`` float32: two independent complex scatterer fields (re, im, re, im), already
+            multiplied by the echogenicity. Mixing them makes speckle decorrelate.
+        labels: ``(Hv, Wu)`` uint8, indices into `TISSUES`.
+    """
+
+    scatterers: FloatArray
+    labels: NDArray[np.uint8]
+
+
+def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> FloatArray:
+    """Zero-mean, about unit-variance noise ``shape`` whose blobs are `scale` samples wide."""
+    coarse = (max(2, round(shape[0] / scale)), max(2, round(shape[1] / scale)))
+    noise = rng.standard_normal(coarse).astype(np.float32)
+    return cv2.resize(noise, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC)
+
+
+def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    """A draw that is uniform in its logarithm: echo amplitudes span decades."""
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+
+def paint(heart: Heart, rng: np.random.Generator, *, style: str, beam: tuple[float, float, float]) -> Tissue:
+    """Paint one heart.
+
+    Args:
+        heart: its geometry.
+        rng: draws appearance.
+        style: ``"acoustic"`` (echogenicities as tissue has them) or ``"randomised"`` (any contrast goes).
+        beam: (tilt in rad, u, v of the probe): walls along the beam echo less.
+    """
+    u = np.arange(*U_RANGE, GRID_MM, dtype=np.float32)
+    v = np.arange(*V_RANGE, GRID_MM, dtype=np.float32)
+    shape = (len(v), len(u))
+    uu, vv = np.meshgrid(u, v)
+    wild = style == "randomised"
+    uniform = rng.uniform
+
+    def echo(low: float, high: float) -> float:
+        return log_uniform(rng, low / 2.5, high * 2.0) if wild else log_uniform(rng, low, high)
+
+    # Where each boundary runs, with a little waviness along u.
+    wave = smooth_noise(rng, (1, len(u)), 60)[0]
+    septal = heart.cavity(u, -1).astype(np.float32)
+    posterior = heart.cavity(u, +1).astype(np.float32)
+    septum = heart.wall(u, -1).astype(np.float32)
+    wall = heart.wall(u, +1).astype(np.float32)
+    a = np.abs(vv)
+    front = vv < 0
+    base, apex, radius = heart.base_length, heart.apex_length, heart.radius
+
+    blood = echo(0.008, 0.06)
+    amplitude = np.full(shape, echo(0.25, 1.2), np.float32)
+    labels = np.zeros(shape, np.uint8)
+
+    def fill(mask: NDArray[np.bool_], value: float, label: int | None = None) -> None:
+        amplitude[mask] = value
+        if label is not None:
+            labels[mask] = label
+
+    # In front of the septum: right ventricle, its free wall, chest wall.
+    rv_taper = np.clip((u + apex * uniform(0.7, 1.2)) / (apex * 0.9), 0.05, 1.0)
+    rv_edge = septal + septum + np.maximum(1.5, heart.rv_width * rv_taper + 2.5 * wave)
+    fill(front & (a <= rv_edge), blood * uniform(0.7, 3), 1)
+    free_wall = uniform(2, 6)
+    fill(front & (a > rv_edge) & (a < rv_edge + free_wall), echo(0.4, 2.0))
+    if rng.random() < 0.75:  # trabecula and moderator band
+        band = front & (a > septal + septum + 2) & (a < rv_edge) & (smooth_noise(rng, shape, uniform(8, 20)) > uniform(0.6, 1.6))
+        amplitude[band] = echo(0.1, 0.9)
+    # Behind the posterior wall: pericardium, then lung or haze.
+    epi = posterior + wall
+    behind = ~front & (a > epi)
+    depth_behind = np.maximum(a - epi, 0)
+    haze = echo(0.06, 1.0)
+    fill(behind, haze)
+    if rng.random() < 0.75:
+        amplitude[behind] *= (log_uniform(rng, 1, 4) * np.exp(-depth_behind[behind] / uniform(10, 60))).astype(np.float32) + 0.05
+    thickness = uniform(1.2, 6.5)
+    fill(behind & (depth_behind < thickness), echo(0.9, 7.0), 5)
+    # The walls.
+    fill(~front & (a > posterior) & (a <= epi) & (uu < base + 5), echo(0.2, 1.2), 4)
+    fill(front & (a > septal) & (a <= septal + septum) & (uu < base + 6), echo(0.3, 1.6), 2)
+    cavity = np.where(front, a <= septal, a <= posterior)
+    fill(cavity & (uu > -apex) & (uu < base + 2), blood, 3)
+
+    _paint_base(heart, rng, uu, vv, fill, echo, blood)
+    _paint_cavity_contents(heart, rng, uu, vv, a, posterior, cavity & (uu < base), amplitude, echo)
+
+    # Specular borders, and walls that fade where they run along the beam.
+    for distance, side, chance in ((septal, front, 0.7), (posterior, ~front, 0.7), (septal + septum, front, 0.5)):
+        if rng.random() < chance:
+            line = side & (np.abs(a - distance) < uniform(0.5, 1.6)) & (uu < base) & (uu > -apex)
+            amplitude[line] *= log_uniform(rng, 1.1, 3.5)
+    amplitude *= _beam_angle_gain(heart, rng, uu, vv, beam)
+    # Patches: fibres, fat, missing pieces of wall.
+    amplitude *= np.exp(uniform(0.05, 0.45) * smooth_noise(rng, shape, uniform(6, 24)))
+    amplitude *= np.exp(uniform(0.1, 0.5) * smooth_noise(rng, shape, uniform(40, 120)))
+    amplitude = cv2.GaussianBlur(amplitude, (0, 0), uniform(0.5, 1.2))
+
+    noise = rng.standard_normal((*shape, 4), dtype=np.float32)
+    # Slightly band-limited, so that bilinear look-up keeps the variance even while the tissue moves.
+    noise = cv2.GaussianBlur(noise, (0, 0), 0.6) * 2.1
+    return Tissue(noise * amplitude[..., None], labels)
+
+
+def _paint_base(heart, rng, uu, vv, fill, echo, blood) -> None:  # type: ignore[no-untyped-def]
+    """Left atrium, aortic root with its walls, RV outflow, descending aorta."""
+    uniform = rng.uniform
+    base, radius = heart.base_length, heart.radius
+    between = -0.15 * radius  # the wall between aorta and atrium
+    width = uniform(0.6, 1.15) * radius
+    atrium_v = between + width + uniform(0, 5)
+    atrium = ((uu - base - 0.8 * width) / (uniform(0.95, 1.5) * width)) ** 2 + ((vv - atrium_v) / width) ** 2 < 1
+    fill(atrium & (uu > base - 2), blood * uniform(0.6, 1.6), 6)
+    aorta_front = -radius * uniform(0.85, 1.15) - 2
+    fill((uu > base) & (vv < between) & (vv > aorta_front), blood * uniform(0.6, 1.6), 7)
+    line = uniform(0.8, 2.0)
+    for position, low in ((between, 0.9), (aorta_front, 0.7)):
+        fill((uu > base - 2) & (np.abs(vv - position) < line), echo(low, 3.5))
+    rim = atrium ^ (((uu - base - 0.8 * width) / (1.25 * width + 2)) ** 2 + ((vv - atrium_v) / (width + 2)) ** 2 < 1)
+    fill(rim & (uu > base + 4) & (vv > atrium_v), echo(0.6, 3.0))
+    if rng.random() < 0.6:  # annulus: a bright knot where leaflet, wall and atrium meet
+        knot = np.hypot(uu - base, vv - 0.88 * radius) < uniform(1.5, 4.5)
+        fill(knot, echo(1.0, 5.0))
+    if rng.random() < 0.75:  # right-ventricular outflow: a round dark hole above the basal septum
+        centre_u = uniform(-0.4 * base, 1.1 * base)
+        hole = uniform(7, 16)
+        centre_v = -(heart.cavity(np.asarray(centre_u), -1) + heart.wall(np.asarray(centre_u), -1)) - hole - uniform(-2, 5)
+        distance = np.hypot(uu - centre_u, (vv - centre_v) * uniform(0.8, 1.3))
+        fill(distance < hole, blood * uniform(0.6, 1.6), 1)
+        # Its rim is bright only where the beam meets it squarely.
+        rim = (distance >= hole) & (distance < hole + uniform(0.8, 3))
+        fill(rim & (np.abs(vv - centre_v) > hole * uniform(0.0, 0.8)), echo(0.3, 1.8))
+    if rng.random() < 0.5:  # descending aorta behind the atrium
+        distance = np.hypot(uu - base - uniform(2, 30), vv - radius - heart.posterior - uniform(12, 30))
+        size = uniform(6, 13)
+        fill(distance < size, blood * uniform(0.6, 2))
+        fill((distance >= size) & (distance < size + 2), echo(0.6, 2.5))
+
+
+def _paint_cavity_contents(heart, rng, uu, vv, a, posterior, cavity, amplitude, echo) -> None:  # type: ignore[no-untyped-def]
+    """Papillary muscle, chordae and trabeculae."""
+    uniform = rng.uniform
+    posterior_half = cavity & (vv > 0)
+    fraction = a / np.maximum(posterior, 1e-3)
+    if rng.random() < 0.6:  # papillary muscle: an island in the apical half
+        centre_u, centre_f = -heart.apex_length * uniform(0.1, 0.6), uniform(0.55, 0.95)
+        island = ((uu - centre_u) / uniform(7, 18)) ** 2 + ((fraction - centre_f) / uniform(0.12, 0.3)) ** 2 < 1
+        amplitude[posterior_half & island] = echo(0.15, 1.0)
+    if rng.random() < 0.7:  # chordae and trabeculae lying on the wall
+        layer = posterior_half & (fraction > uniform(0.6, 0.93)) & (uu < heart.base_length * uniform(0.1, 0.8))
+        patchy = smooth_noise(rng, uu.shape, uniform(5, 24)) > uniform(-0.8, 0.8)
+        amplitude[layer & patchy] = echo(0.1, 1.1)
+    if rng.random() < 0.5:  # septal and apical trabeculae
+        layer = cavity & (uu < -heart.apex_length * uniform(0.3, 0.9))
+        patchy = smooth_noise(rng, uu.shape, uniform(5, 14)) > uniform(0.0, 1.0)
+        amplitude[layer & patchy] = echo(0.1, 0.8)
+    canvas = np.zeros(uu.shape, np.float32)
+    for _ in range(rng.integers(0, 6)):  # single chordae: lines that run from muscle to leaflet
+        start = (uniform(-0.6, 0.2) * heart.apex_length, uniform(0.3, 0.95) * heart.radius)
+        end = (heart.base_length * uniform(0.1, 0.7), heart.radius * uniform(-0.1, 0.8))
+        points = np.round((np.array([start, end]) - (U_RANGE[0], V_RANGE[0])) / GRID_MM).astype(np.int32)
+        cv2.line(canvas, points[0].tolist(), points[1].tolist(), echo(0.1, 1.2), int(rng.integers(1, 4)), cv2.LINE_AA)
+    np.maximum(amplitude, np.where(cavity, canvas, 0), out=amplitude)
+
+
+def _beam_angle_gain(heart, rng, uu, vv, beam) -> FloatArray:  # type: ignore[no-untyped-def]
+    """Echo of a wall falls with the angle between beam and wall normal, here taken as that of the nearest border."""
+    _, probe_u, probe_v = beam
+    slope = np.gradient(heart.cavity(uu[0], 1), GRID_MM)
+    normal_u, normal_v = -slope * np.sign(vv), np.sign(vv)
+    direction = np.stack([uu - probe_u, vv - probe_v])
+    cosine = np.abs(direction[0] * normal_u * np.sign(vv) + direction[1] * normal_v)
+    cosine /= np.hypot(*direction) * np.hypot(normal_u, 1) + 1e-6
+    floor = rng.uniform(0.1, 0.9)
+    return (floor + (1 - floor) * cosine ** rng.uniform(1, 4)).astype(np.float32)

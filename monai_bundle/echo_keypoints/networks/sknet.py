@@ -1,0 +1,162 @@
+"""SK-net: the static key-point detector, an HRNet that never leaves full resolution (paper, section 3.1).
+
+Four streams at strides 1, 2, 4 and 8 run side by side and exchange what they see; each of them votes for the
+heat-maps. The streams themselves are the context features F_cp that TR-net reads (section 3.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from echo_keypoints.anatomy import LANDMARKS
+
+STRIDES = (1, 2, 4, 8)
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # For CPUs: the expensive full-resolution stream is narrow and shallow, the wide view is bought at low resolution.
+    "small": {"widths": (8, 16, 32, 64), "blocks": (1, 1, 2, 3), "modules": (1, 1, 2)},
+    # HRNet-W32 with a stride-1 stem, as the feature sizes of the paper's Figure 2 ask.
+    "paper": {"widths": (32, 64, 128, 256), "blocks": (4, 4, 4, 4), "modules": (1, 4, 3)},
+}
+
+
+def _conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1, relu: bool = True) -> nn.Sequential:
+    layers: list[nn.Module] = [
+        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+    ]
+    return nn.Sequential(*layers, nn.ReLU(inplace=True)) if relu else nn.Sequential(*layers)
+
+
+class ResidualBlock(nn.Module):
+    """Two 3×3 convolutions around an identity: ``(B, C, H, W)`` → the same shape."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = _conv(width, width)
+        self.second = _conv(width, width, relu=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Add what the two convolutions found, then rectify."""
+        return F.relu(x + self.second(self.first(x)))
+
+
+def _exchange(widths: Sequence[int], source: int, target: int) -> nn.Module:
+    """The path that brings stream `source` to the resolution and width of stream `target`."""
+    if source == target:
+        return nn.Identity()
+    if source > target:
+        # 1×1 at the low resolution first: the up-sampling then handles few channels.
+        return nn.Sequential(
+            _conv(widths[source], widths[target], kernel=1, relu=False),
+            nn.Upsample(scale_factor=2 ** (source - target), mode="bilinear", align_corners=False),
+        )
+    steps = [_conv(widths[source], widths[source], stride=2) for _ in range(target - source - 1)]
+    return nn.Sequential(*steps, _conv(widths[source], widths[target], stride=2, relu=False))
+
+
+class ExchangeModule(nn.Module):
+    """One HRNet module: residual blocks in each stream, then every stream receives the sum of all."""
+
+    def __init__(self, widths: Sequence[int], blocks: Sequence[int]) -> None:
+        super().__init__()
+        self.streams = nn.ModuleList(
+            nn.Sequential(*(ResidualBlock(width) for _ in range(count)))
+            for width, count in zip(widths, blocks, strict=True)
+        )
+        self.exchanges = nn.ModuleList(
+            nn.ModuleList(_exchange(widths, source, target) for source in range(len(widths)))
+            for target in range(len(widths))
+        )
+
+    def forward(self, streams: list[Tensor]) -> list[Tensor]:
+        """``[(B, C_i, H/2^i, W/2^i)]`` → the same shapes."""
+        refined = [block(x) for block, x in zip(self.streams, streams, strict=True)]
+        fused = []
+        for paths in self.exchanges:
+            terms = [path(x) for path, x in zip(paths, refined, strict=True)]  # type: ignore[arg-type]
+            fused.append(F.relu(sum(terms[1:], terms[0])))
+        return fused
+
+
+class SKNet(nn.Module):
+    """Heat-map detector for the four landmarks.
+
+    Args:
+        in_channels: 1 for a single frame.
+        landmarks: number of heat-maps.
+        widths: channels of the four streams at strides 1, 2, 4, 8.
+        blocks: residual blocks of each stream in one module.
+        modules: exchange modules in the stages with 2, 3 and 4 streams.
+        tissue_classes: classes of the auxiliary dense labelling at stride 2 (0: none). It only helps training:
+            a network that has to say where ventricle, atrium and aorta are mistakes them less often.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 1,
+        landmarks: int = len(LANDMARKS),
+        widths: Sequence[int] = (8, 16, 32, 64),
+        blocks: Sequence[int] = (1, 1, 2, 3),
+        modules: Sequence[int] = (1, 1, 2),
+        tissue_classes: int = 0,
+    ) -> None:
+        super().__init__()
+        self.preset: str | None = None
+        self.widths = tuple(widths)
+        self.stem = nn.Sequential(_conv(in_channels, widths[0]), _conv(widths[0], widths[0]))
+        self.transitions = nn.ModuleList(_conv(widths[i], widths[i + 1], stride=2) for i in range(3))
+        self.stages = nn.ModuleList(
+            nn.ModuleList(ExchangeModule(widths[: i + 2], blocks[: i + 2]) for _ in range(count))
+            for i, count in enumerate(modules)
+        )
+        # A 1×1 head on each stream, summed after up-sampling: the same as one head on all streams concatenated.
+        self.heads = nn.ModuleList(nn.Conv2d(width, landmarks, 1) for width in widths)
+        self.tissue_heads = (
+            nn.ModuleList(nn.Conv2d(width, tissue_classes, 1) for width in widths[1:]) if tissue_classes else None
+        )
+
+    @classmethod
+    def from_preset(cls, preset: str, **overrides: Any) -> SKNet:
+        """Build the network named in `PRESETS` (``"small"`` or ``"paper"``); keywords override single values."""
+        network = cls(**{**PRESETS[preset], **overrides})
+        network.preset = preset
+        return network
+
+    def streams(self, x: Tensor) -> list[Tensor]:
+        """``(B, in_channels, H, W)`` in [0, 1], H and W divisible by 8 → four streams at strides 1, 2, 4, 8."""
+        streams = [self.stem(x)]
+        for transition, stage in zip(self.transitions, self.stages, strict=True):
+            streams.append(transition(streams[-1]))
+            for module in stage:  # type: ignore[union-attr]
+                streams = module(streams)
+        return streams
+
+    def features(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Heat-maps ``(B, landmarks, H, W)`` and the context features F_cp, one per stream."""
+        streams = self.streams(x)
+        return _vote(self.heads, streams), tuple(streams)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(B, in_channels, H, W)`` in [0, 1] → heat-maps ``(B, landmarks, H, W)``; about 1 on a landmark."""
+        return self.features(x)[0]
+
+    def forward_with_tissue(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Heat-maps, and the logits ``(B, tissue_classes, H/2, W/2)`` of the auxiliary labelling (training only)."""
+        if self.tissue_heads is None:
+            raise ValueError("this SKNet was built without tissue_classes")
+        streams = self.streams(x)
+        return _vote(self.heads, streams), _vote(self.tissue_heads, streams[1:])
+
+
+def _vote(heads: nn.ModuleList, streams: Sequence[Tensor]) -> Tensor:
+    """Sum of the heads' outputs at the resolution of the finest stream."""
+    votes = [head(x) for head, x in zip(heads, streams, strict=True)]
+    size = votes[0].shape[-2:]
+    coarse = [F.interpolate(v, size=size, mode="bilinear", align_corners=False) for v in votes[1:]]
+    return torch.stack([votes[0], *coarse]).sum(0) if coarse else votes[0]
