@@ -67,7 +67,7 @@ class Heart:
         return distance - self._bulge(u) if side < 0 else distance
 
     def wall(self, u: FloatArray, side: int) -> FloatArray:
-        """Wall thickness at end-diastole; it closes around the apex."""
+        """Wall thickness at end-diastole; it closes around the apex and thins out into aorta and AV groove."""
         thickness = self.septum if side < 0 else self.posterior
         outer = (self.radius + thickness) * np.sqrt(
             np.clip(1 - (np.minimum(u, 0) / (self.apex_length + 0.8 * thickness)) ** 2, 0, 1)
@@ -75,7 +75,8 @@ class Heart:
         toward_base = 1 - self.taper * np.clip(u / self.base_length, 0, 1.6) ** 2
         base_outer = self.radius * toward_base + thickness
         epicardium = np.where(u < 0, outer, base_outer)
-        return np.maximum(epicardium - self.cavity(u, side), 0.0)
+        thinning = np.clip((self.base_length + 10 - u) / 14, 0.25, 1.0)
+        return np.maximum(epicardium - self.cavity(u, side), 0.0) * thinning
 
     def _bulge(self, u: FloatArray) -> FloatArray:
         return self.basal_bulge * np.exp(-(((u - 0.65 * self.base_length) / 9.0) ** 2))

@@ -106,8 +106,8 @@ def paint(heart: Heart, rng: np.random.Generator, *, style: str, beam: tuple[flo
     thickness = uniform(1.2, 6.5)
     fill(behind & (depth_behind < thickness), echo(0.9, 7.0), 5)
     # The walls.
-    fill(~front & (a > posterior) & (a <= epi) & (uu < base + 5), echo(0.2, 1.2), 4)
-    fill(front & (a > septal) & (a <= septal + septum) & (uu < base + 6), echo(0.3, 1.6), 2)
+    fill(~front & (a > posterior) & (a <= epi) & (uu < base + 12 - 0.4 * np.maximum(a - posterior, 0)), echo(0.2, 1.2), 4)
+    fill(front & (a > septal) & (a <= septal + septum) & (uu < base + 12), echo(0.3, 1.6), 2)
     cavity = np.where(front, a <= septal, a <= posterior)
     fill(cavity & (uu > -apex) & (uu < base + 2), blood, 3)
 
