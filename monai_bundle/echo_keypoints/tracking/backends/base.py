@@ -1,0 +1,110 @@
+"""What tracking asks of an inference engine, and where the weights are."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from echo_keypoints.errors import ModelError
+
+Maps = tuple[Any, ...]
+"""TR-net's maps, each ``(N, C, H/s, W/s)``: arrays of the back end's own kind, indexed by frame."""
+
+Descriptors = tuple[Any, ...]
+"""What TR-net remembers of the reference landmarks: opaque, goes back to the back end that made it."""
+
+
+@dataclass(frozen=True)
+class Detections:
+    """What the detector sees in each of N frames, on its own.
+
+    Attributes:
+        points: ``(N, 4, 2)`` float64 model pixels.
+        peak: ``(N, 4)`` float64, height of the heat-map; about 1 for a landmark that is clearly seen.
+        spread_px: ``(N, 4)`` float64, sigma of the heat-map in model pixels.
+        maps: TR-net's maps of these frames.
+    """
+
+    points: NDArray[np.float64]
+    peak: NDArray[np.float64]
+    spread_px: NDArray[np.float64]
+    maps: Maps
+
+
+class Backend(Protocol):
+    """The three steps of the networks, in model space (``backends`` has the implementations).
+
+    Attributes:
+        name: ``"onnx"`` or ``"torch"``.
+        window: frames that `refine` takes at once.
+        models: file name → sha256 of the weights in use.
+        map_bytes: memory that the maps of one frame take.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def window(self) -> int: ...  # noqa: D102
+
+    @property
+    def models(self) -> Mapping[str, str]: ...  # noqa: D102
+
+    @property
+    def map_bytes(self) -> int: ...  # noqa: D102
+
+    def detect(self, frames: NDArray[np.uint8], progress: Callable[[int], None] | None = None) -> Detections:
+        """Detect in frames ``(N, 224, 224)``; `progress` is told how many more frames are done."""
+        ...
+
+    def describe(self, maps: Maps, index: int, points: NDArray[np.float64]) -> Descriptors:
+        """Remember the landmarks ``(4, 2)`` of one frame of the maps."""
+        ...
+
+    def refine(
+        self,
+        maps: Maps,
+        points: NDArray[np.float64],
+        reference_points: NDArray[np.float64],
+        descriptors: Descriptors,
+    ) -> NDArray[np.float64]:
+        """One iteration on one window: points ``(T, 4, 2)`` → ``(T, 4, 2)``, T == `window`."""
+        ...
+
+
+def models_directory() -> Path:
+    """Where the weights are: inside the installed package, or in the bundle's ``models/`` of a checkout.
+
+    Raises:
+        ModelError: neither exists.
+    """
+    package = Path(__file__).resolve().parents[2]
+    for folder in (package / "weights", package.parent / "models"):
+        if folder.is_dir():
+            return folder
+    raise ModelError("The weights are missing: install the package again, or name their folder.")
+
+
+def model_file(folder: Path, name: str) -> Path:
+    """Path of one weights file.
+
+    Raises:
+        ModelError: it is not there.
+    """
+    path = folder / name
+    if not path.is_file():
+        raise ModelError(
+            f"{name} is missing among the weights: install the package again, or name their folder."
+        )
+    return path
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,117 @@
+"""ONNX Runtime on the CPU."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from echo_keypoints.errors import ModelError
+from echo_keypoints.tracking.backends.base import Descriptors, Detections, Maps, model_file, sha256
+
+DETECTOR, DESCRIPTOR, REFINER = "detector.onnx", "descriptor.onnx", "refiner.onnx"
+
+
+def available_threads() -> int:
+    """Number of CPUs that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class OnnxBackend:
+    """`Backend` on ``detector.onnx``, ``descriptor.onnx`` and ``refiner.onnx`` (written by
+    `training.export`).
+
+    Frames go through the detector one at a time, several side by side: its full-resolution maps then stay in
+        the
+    cache, which is faster than one batch on all threads.
+
+    Args:
+        folder: of the model files.
+        threads: as many as this process may use by default.
+
+    Raises:
+        ModelError: a file is missing or damaged.
+    """
+
+    name = "onnx"
+
+    def __init__(self, folder: Path, threads: int | None = None) -> None:
+        self._threads = threads or available_threads()
+        paths = {name: model_file(folder, name) for name in (DETECTOR, DESCRIPTOR, REFINER)}
+        self.models: Mapping[str, str] = {name: sha256(path) for name, path in paths.items()}
+        self._detector = _open(paths[DETECTOR], 1)
+        self._descriptor = _open(paths[DESCRIPTOR], 1)
+        self._refiner = _open(paths[REFINER], self._threads)
+        self._map_shapes = [tuple(output.shape[1:]) for output in self._detector.get_outputs()[3:]]
+        self._size = self._detector.get_inputs()[0].shape[1:]
+        self._inputs = [node.name for node in self._refiner.get_inputs()]
+        self.window = int(self._refiner.get_inputs()[len(self._map_shapes)].shape[1])
+
+    @property
+    def map_bytes(self) -> int:
+        """Memory that the maps of one frame take."""
+        return sum(4 * int(np.prod(shape)) for shape in self._map_shapes)
+
+    def detect(self, frames: NDArray[np.uint8], progress: Callable[[int], None] | None = None) -> Detections:
+        """Detect in frames ``(N, 224, 224)``; `progress` is told how many more frames are done."""
+        count = len(frames)
+        points, peak, spread = np.empty((count, 4, 2)), np.empty((count, 4)), np.empty((count, 4))
+        maps = tuple(np.empty((count, *shape), np.float32) for shape in self._map_shapes)
+
+        def one(index: int) -> None:
+            outputs = self._detector.run(None, {"frames": frames[index : index + 1]})
+            for target, value in zip((points, peak, spread, *maps), outputs, strict=True):
+                target[index] = value[0]
+
+        with ThreadPoolExecutor(self._threads) as pool:
+            for _ in pool.map(one, range(count)):
+                if progress:
+                    progress(1)
+        return Detections(points, peak, spread, maps)
+
+    def describe(self, maps: Maps, index: int, points: NDArray[np.float64]) -> Descriptors:
+        """Remember the landmarks ``(4, 2)`` of one frame of the maps."""
+        levels = [level[index : index + 1] for level in maps]
+        names = [node.name for node in self._descriptor.get_inputs()]
+        values = [*levels, points[None].astype(np.float32)]
+        return tuple(self._descriptor.run(None, dict(zip(names, values, strict=True))))
+
+    def refine(
+        self,
+        maps: Maps,
+        points: NDArray[np.float64],
+        reference_points: NDArray[np.float64],
+        descriptors: Descriptors,
+    ) -> NDArray[np.float64]:
+        """One iteration on one window: points ``(T, 4, 2)`` → ``(T, 4, 2)``, T == `window`."""
+        values = [
+            *maps,
+            points[None].astype(np.float32),
+            reference_points[None].astype(np.float32),
+            *descriptors,
+        ]
+        (refined,) = self._refiner.run(None, dict(zip(self._inputs, values, strict=True)))
+        return refined[0].astype(np.float64)
+
+
+def _open(path: Path, threads: int) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    # Waiting threads would otherwise burn the CPU that the reader needs.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    try:
+        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime has no public base class for what it raises on bad files
+        raise ModelError(
+            f"{path.name} is damaged or of another version; install the package again."
+        ) from error

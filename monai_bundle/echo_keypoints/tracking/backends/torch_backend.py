@@ -1,0 +1,126 @@
+"""Torch on the CPU or a CUDA device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from echo_keypoints.errors import ModelError
+from echo_keypoints.networks.sknet import SKNet
+from echo_keypoints.networks.trnet import TRNet
+from echo_keypoints.networks.weights import load_weights
+from echo_keypoints.tracking.backends.base import Descriptors, Detections, Maps, model_file, sha256
+from echo_keypoints.tracking.backends.detector import Detector
+from echo_keypoints.tracking.letterbox import MODEL_SIZE
+
+SKNET, TRNET = "sknet.pt", "trnet.pt"
+
+_BATCH = 8
+
+
+class TorchBackend:
+    """`Backend` on ``sknet.pt`` and ``trnet.pt``; its maps stay on the device.
+
+    Args:
+        sknet: the detector.
+        trnet: the refiner.
+        device: where to run.
+        models: file name → sha256, for the record.
+        bfloat16: run SK-net's and TR-net's convolutions and matrices in bfloat16: faster on recent hardware,
+            and only near the ONNX back end instead of equal.
+    """
+
+    name = "torch"
+
+    def __init__(
+        self,
+        sknet: SKNet,
+        trnet: TRNet,
+        device: str | torch.device = "cpu",
+        models: Mapping[str, str] | None = None,
+        bfloat16: bool = False,
+    ) -> None:
+        self._device = torch.device(device)
+        detector = Detector(sknet, trnet).eval().to(self._device)
+        self._detector = detector.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._trnet = self._detector.trnet
+        self._bfloat16 = bfloat16
+        self.models: Mapping[str, str] = dict(models or {})
+        self.window = trnet.window
+        blank = np.zeros((1, MODEL_SIZE, MODEL_SIZE), np.uint8)
+        self.map_bytes = sum(level.nbytes for level in self.detect(blank).maps)
+
+    @classmethod
+    def load(cls, folder: Path, threads: int | None = None, device: str | None = None) -> TorchBackend:
+        """Read the weights of a folder.
+
+        Args:
+            folder: with ``sknet.pt`` and ``trnet.pt``.
+            threads: CPU threads of torch, for the whole process; unchanged by default.
+            device: CUDA if there is any by default.
+
+        Raises:
+            ModelError: a file is missing or damaged, or the device is not there.
+        """
+        if threads:
+            torch.set_num_threads(threads)
+        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        try:
+            torch.empty(0, device=device)
+        except (RuntimeError, AssertionError) as error:
+            raise ModelError(f"Torch has no device {device} here; choose cpu.") from error
+        paths = {name: model_file(folder, name) for name in (SKNET, TRNET)}
+        hashes = {name: sha256(path) for name, path in paths.items()}
+        return cls(load_weights(paths[SKNET], SKNet), load_weights(paths[TRNET], TRNet), device, hashes)
+
+    @torch.inference_mode()
+    def detect(self, frames: NDArray[np.uint8], progress: Callable[[int], None] | None = None) -> Detections:
+        """Detect in frames ``(N, 224, 224)``; `progress` is told how many more frames are done."""
+        outputs: list[Tensor] = []
+        for start in range(0, len(frames), _BATCH):
+            batch = torch.tensor(frames[start : start + _BATCH], device=self._device)
+            with self._precision():
+                parts = self._detector(batch)
+            if not outputs:  # allocated once: joining batches at the end would take twice the memory
+                outputs = [part.new_empty((len(frames), *part.shape[1:])) for part in parts]
+            for target, part in zip(outputs, parts, strict=True):
+                target[start : start + len(batch)] = part
+            if progress:
+                progress(len(batch))
+        points, peak, spread = (_numpy(part) for part in outputs[:3])
+        return Detections(points, peak, spread, tuple(outputs[3:]))
+
+    @torch.inference_mode()
+    def describe(self, maps: Maps, index: int, points: NDArray[np.float64]) -> Descriptors:
+        """Remember the landmarks ``(4, 2)`` of one frame of the maps."""
+        with self._precision():
+            levels = tuple(level[index : index + 1] for level in maps)
+            return self._trnet.describe(levels, self._tensor(points[None]))
+
+    @torch.inference_mode()
+    def refine(
+        self,
+        maps: Maps,
+        points: NDArray[np.float64],
+        reference_points: NDArray[np.float64],
+        descriptors: Descriptors,
+    ) -> NDArray[np.float64]:
+        """One iteration on one window: points ``(T, 4, 2)`` → ``(T, 4, 2)``, T == `window`."""
+        with self._precision():
+            reference = self._tensor(reference_points[None])
+            return _numpy(self._trnet(maps, self._tensor(points[None]), reference, descriptors)[0])
+
+    def _precision(self) -> torch.autocast:
+        return torch.autocast(self._device.type, torch.bfloat16, enabled=self._bfloat16)
+
+    def _tensor(self, points: NDArray[np.float64]) -> Tensor:
+        return torch.tensor(points, dtype=torch.float32, device=self._device)
+
+
+def _numpy(values: Tensor) -> NDArray[np.float64]:
+    return values.double().cpu().numpy()

@@ -1,0 +1,133 @@
+"""How far a tracked point may be trusted.
+
+The confidence of a point in a frame is the probability that it lies within `ConfidenceModel.tolerance_px` of
+the
+truth: a logistic regression on what can be seen without the truth, fitted on phantoms
+    (``training.calibration``),
+where the truth is known. On real hearts it ranks points; its absolute level is only as good as the phantoms
+are. A point that a person set has confidence 1.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+FEATURES = ("peak", "log_spread", "log_disagreement", "similarity", "steadiness", "log_jerk")
+"""In this order along the last axis of the features:
+
+* peak: height of the heat-map in this frame, cut to 0..1.5.
+* log_spread: ``log(1 + sigma)`` of the heat-map in model px.
+* log_disagreement: ``log(1 + distance)`` in model px between the detection in this frame and the tracked
+  point.
+* similarity: correlation coefficient of the patch around the point with that around its reference.
+* steadiness: the same with the frame before.
+* log_jerk: ``log(1 + |p(t+1) - 2 p(t) + p(t-1)|)`` in model px.
+"""
+
+_PATCH = 15
+_BLOCK = 128
+
+
+@dataclass(frozen=True)
+class ConfidenceModel:
+    """Logistic regression: ``1 / (1 + exp(-(intercept + sum(weights * features))))``.
+
+    Attributes:
+        tolerance_px: distance from the truth, in model px, up to which a point counts as right.
+        intercept: of the regression.
+        weights: one for each of `FEATURES`.
+        fitted_on: what it was fitted on, for the model card.
+    """
+
+    tolerance_px: float
+    intercept: float
+    weights: tuple[float, ...]
+    fitted_on: str
+
+    def __call__(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Features ``(..., 6)`` → probability ``(...)``."""
+        logit = self.intercept + features @ np.asarray(self.weights)
+        return 1 / (1 + np.exp(-np.clip(logit, -30, 30)))
+
+    def to_json(self) -> str:
+        """Text of the data file that `confidence_model` reads."""
+        return json.dumps({**asdict(self), "features": FEATURES}, indent=2) + "\n"
+
+
+@cache
+def confidence_model() -> ConfidenceModel:
+    """The shipped model, from ``confidence.json`` beside this file."""
+    data = json.loads(Path(__file__).with_name("confidence.json").read_text(encoding="utf-8"))
+    if tuple(data.pop("features")) != FEATURES:
+        raise ValueError("confidence.json was fitted for other features")
+    return ConfidenceModel(**{**data, "weights": tuple(data["weights"])})
+
+
+def confidence_features(
+    frames: Callable[[int, int], NDArray[np.uint8]],
+    points: NDArray[np.float64],
+    references: NDArray[np.intp],
+    detected: NDArray[np.float64],
+    peak: NDArray[np.float64],
+    spread_px: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Describe how well each tracked point is supported.
+
+    Args:
+        frames: gives the model-space frames ``start .. stop - 1``.
+        points: ``(T, 4, 2)`` the track, model px.
+        references: ``(T, 4)`` the frame with which each point is compared.
+        detected: ``(T, 4, 2)`` raw detections, model px.
+        peak: ``(T, 4)`` heights of the heat-maps.
+        spread_px: ``(T, 4)`` sigmas of the heat-maps.
+
+    Returns:
+        ``(T, 4, 6)``, see `FEATURES`.
+    """
+    length, landmarks = points.shape[:2]
+    patches = np.empty((length, landmarks, _PATCH * _PATCH), np.float32)
+    for start in range(0, length, _BLOCK):
+        stop = min(start + _BLOCK, length)
+        patches[start:stop] = _unit_patches(frames(start, stop), points[start:stop])
+    before = np.maximum(np.arange(length) - 1, 0)
+    before[0] = 1 if length > 1 else 0
+    jerk = np.zeros((length, landmarks))
+    jerk[1:-1] = np.linalg.norm(np.diff(points, n=2, axis=0), axis=-1)
+    if length > 2:
+        jerk[[0, -1]] = jerk[[1, -2]]
+    return np.stack(
+        (
+            np.clip(peak, 0, 1.5),
+            np.log1p(spread_px),
+            np.log1p(np.linalg.norm(points - detected, axis=-1)),
+            (patches * patches[references, np.arange(landmarks)]).sum(-1),
+            (patches * patches[before]).sum(-1),
+            np.log1p(jerk),
+        ),
+        axis=-1,
+    )
+
+
+def _unit_patches(frames: NDArray[np.uint8], points: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Bilinear patches ``(n, 4, 225)`` around points, with mean 0 and length 1; the border is repeated."""
+    height, width = frames.shape[1:]
+    steps = np.arange(_PATCH) - (_PATCH - 1) / 2
+    x = points[..., 0, None, None] + steps  # (n, 4, 1, P)
+    y = points[..., 1, None, None] + steps[:, None]  # (n, 4, P, 1)
+    x, y = np.clip(x, 0, width - 1), np.clip(y, 0, height - 1)
+    left, top = np.minimum(x.astype(np.intp), width - 2), np.minimum(y.astype(np.intp), height - 2)
+    fx, fy = x - left, y - top
+    n = np.arange(len(frames))[:, None, None, None]
+    upper = frames[n, top, left] * (1 - fx) + frames[n, top, left + 1] * fx
+    lower = frames[n, top + 1, left] * (1 - fx) + frames[n, top + 1, left + 1] * fx
+    patches = (upper * (1 - fy) + lower * fy).reshape(*points.shape[:2], -1)
+    patches -= patches.mean(-1, keepdims=True)
+    norm = np.linalg.norm(patches, axis=-1, keepdims=True)
+    return (patches / np.maximum(norm, 1e-6)).astype(np.float32)

@@ -1,0 +1,112 @@
+"""TR-net's iterations over a clip of any length."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from echo_keypoints.tracking.backends.base import Backend, Descriptors, Maps
+from echo_keypoints.tracking.windows import blend, window_indices, window_starts
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The frame that the others are compared with.
+
+    Attributes:
+        frame: its index.
+        points: ``(4, 2)`` its landmarks, model pixels.
+        descriptors: what the back end remembers of them.
+    """
+
+    frame: int
+    points: NDArray[np.float64]
+    descriptors: Descriptors
+
+
+def refine_in_memory(
+    backend: Backend,
+    maps: Maps,
+    points: NDArray[np.float64],
+    reference: Reference,
+    pins: NDArray[np.float64],
+    iterations: int,
+) -> NDArray[np.float64]:
+    """Refine a run of frames whose maps are in memory.
+
+    All windows do one iteration, are blended, and only then do the next: no window runs ahead of its
+        neighbours.
+
+    Args:
+        backend: the networks.
+        maps: of the T frames.
+        points: ``(T, 4, 2)`` where to start, model pixels.
+        reference: need not be one of the frames.
+        pins: ``(T, 4, 2)`` known points, which stay; NaN elsewhere.
+        iterations: M of the paper.
+    """
+    length = len(points)
+    pieces = [
+        (start, _take(maps, start, backend.window, length), window_indices(start, backend.window, length))
+        for start in window_starts(length, backend.window)
+    ]
+    points = _pinned(points, pins)
+    for _ in range(iterations):
+        refined = [
+            (start, backend.refine(part, points[frames], reference.points, reference.descriptors))
+            for start, part, frames in pieces
+        ]
+        points = _pinned(blend(refined, length), pins)
+    return points
+
+
+def refine(
+    backend: Backend,
+    maps_of: Callable[[int, int], Maps],
+    points: NDArray[np.float64],
+    reference: Reference,
+    pins: NDArray[np.float64],
+    iterations: int,
+    frames: slice,
+    chunk: int,
+    progress: Callable[[int], None] | None = None,
+) -> NDArray[np.float64]:
+    """Refine the frames of a slice, chunk by chunk, so that only the maps of one chunk are in memory.
+
+    Chunks overlap by a window and are blended as windows are.
+
+    Args:
+        backend, points, reference, pins, iterations: as in `refine_in_memory`, for the whole clip.
+        maps_of: gives the maps of frames ``start .. stop - 1``.
+        frames: start and stop of the run to refine.
+        chunk: frames of a chunk, at least two windows.
+        progress: is told how many more frames are done.
+
+    Returns:
+        ``(stop - start, 4, 2)``.
+    """
+    first, length = frames.start, frames.stop - frames.start
+    size = min(max(chunk, 2 * backend.window), length)
+    parts = []
+    done = 0
+    for start in window_starts(length, size, step=max(1, size - backend.window)):
+        run = slice(first + start, first + start + size)
+        maps = maps_of(run.start, run.stop)
+        parts.append((start, refine_in_memory(backend, maps, points[run], reference, pins[run], iterations)))
+        if progress:
+            progress(start + size - done)
+        done = start + size
+    return blend(parts, length)
+
+
+def _take(maps: Maps, start: int, window: int, length: int) -> Maps:
+    if length >= window:
+        return tuple(level[start : start + window] for level in maps)  # views: nothing is copied
+    return tuple(level[window_indices(start, window, length)] for level in maps)
+
+
+def _pinned(points: NDArray[np.float64], pins: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(np.isnan(pins), points, pins)

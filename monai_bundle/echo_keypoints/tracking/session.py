@@ -1,0 +1,226 @@
+"""`Session`: one clip, read and encoded once, tracked as often as a user asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from echo_keypoints.clip import ClipHeader
+from echo_keypoints.tracking.anchors import (
+    Anchor,
+    anchor_weights,
+    checked_anchor,
+    corrected_start,
+    merged,
+    pin_array,
+)
+from echo_keypoints.tracking.backends.base import Backend, Detections, Maps
+from echo_keypoints.tracking.confidence import confidence_features, confidence_model
+from echo_keypoints.tracking.initial import robust_detections, start_from
+from echo_keypoints.tracking.letterbox import LetterBox
+from echo_keypoints.tracking.reference import choose_reference
+from echo_keypoints.tracking.refinement import Reference, refine
+from echo_keypoints.tracking.spool import FrameSpool
+from echo_keypoints.tracking.track import Tracking
+
+Progress = Callable[[str, int, int], None]
+"""Called as ``progress(stage, done, total)``, stages ``"read"``, ``"detect"``, ``"refine"``, in frames."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Automatic:
+    """A track without anchors, and the request that it answers."""
+
+    request: tuple[Any, ...]
+    reference: int
+    points: NDArray[np.float64]  # (T, 4, 2) model pixels
+
+
+@dataclass(eq=False)
+class Session:
+    """A clip in model space with its detections; made by `open_session`, to be closed after use.
+
+    Attributes:
+        header: facts of the clip.
+        backend: the networks.
+        letterbox: original pixels ↔ model space.
+        spool: the frames in model space.
+        detections: of all frames; without maps where these are too large to keep.
+        chunk: frames whose maps are in memory at once.
+    """
+
+    header: ClipHeader
+    backend: Backend
+    letterbox: LetterBox
+    spool: FrameSpool
+    detections: Detections
+    chunk: int
+    _last: _Automatic | None = field(default=None, init=False, repr=False)
+
+    def track(
+        self,
+        anchors: Sequence[Anchor] = (),
+        *,
+        query: tuple[int, ArrayLike] | None = None,
+        reference: str | int = "confidence",
+        iterations: int = 5,
+        seed: int = 0,
+        progress: Progress | None = None,
+    ) -> Tracking:
+        """Track the landmarks. The track without anchors is remembered, so that a new anchor costs little.
+
+        Args:
+            anchors: frames whose landmarks, all or some, a person set.
+            query: (frame, points ``(4, 2)`` in original pixels) to start from in place of the detector's
+                reference.
+            reference: how to choose the reference frame (`tracking.reference`), or its index; a query
+                overrules it.
+            iterations: M of the paper.
+            seed: of ``reference="random"``.
+            progress: told how far it is.
+
+        Raises:
+            QueryError: frames or points do not fit the clip.
+        """
+        given = merged([checked_anchor(self.header, a.frame, a.points_px) for a in anchors])
+        start = checked_anchor(self.header, *query, partial=False) if query else None
+        automatic = self._automatic(start, reference, iterations, seed, progress)
+        points, compared = automatic.points, np.full((len(self.spool), 4), automatic.reference)
+        set_by_user = merged([*([start] if start else []), *given])
+        if given:
+            points, compared = self._through_anchors(automatic, set_by_user, iterations, progress)
+        seen = self.detections
+        features = confidence_features(
+            self.spool.read, points, compared, seen.points, seen.peak, seen.spread_px
+        )
+        confidence = confidence_model()(features)
+        points_px = self.letterbox.to_original(points)
+        for anchor in set_by_user:  # as given, not as rounded on the way to model space and back
+            known = ~np.isnan(anchor.points_px[:, 0])
+            points_px[anchor.frame, known] = anchor.points_px[known]
+            confidence[anchor.frame, known] = 1.0
+        return Tracking(
+            points_px=points_px,
+            confidence=confidence,
+            reference_frame=automatic.reference,
+            reference_mode="query" if query else reference if isinstance(reference, str) else "frame",
+            iterations=iterations,
+            anchors=given,
+            automatic_px=self.letterbox.to_original(automatic.points),
+            detections_px=self.letterbox.to_original(seen.points),
+            features=features,
+            letterbox=self.letterbox,
+            backend=self.backend.name,
+            models=dict(self.backend.models),
+        )
+
+    def close(self) -> None:
+        """Free the frames."""
+        self.spool.close()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _automatic(
+        self,
+        start: Anchor | None,
+        reference: str | int,
+        iterations: int,
+        seed: int,
+        progress: Progress | None,
+    ) -> _Automatic:
+        """The track from one reference frame: the detector's, or the user's query."""
+        request = (start and (start.frame, start.points_px.tobytes()), reference, iterations, seed)
+        if self._last is None or self._last.request != request:
+            seen = self.detections
+            detected = robust_detections(seen.points, seen.peak)
+            if start:
+                frame, known = start.frame, self.letterbox.to_model(start.points_px)
+            else:
+                frame = choose_reference(reference, seen.points, seen.peak, seed)
+                known = detected[frame]
+            pins = pin_array(len(detected), [frame], known[None])
+            points = self._refined(
+                start_from(detected, frame, known),
+                frame,
+                known,
+                pins,
+                slice(0, len(pins)),
+                iterations,
+                progress,
+            )
+            self._last = _Automatic(request, frame, points)
+        return self._last
+
+    def _through_anchors(
+        self,
+        automatic: _Automatic,
+        anchors: Sequence[Anchor],
+        iterations: int,
+        progress: Progress | None,
+    ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+        """The track through all anchors, and the frame ``(T, 4)`` with which each point is compared."""
+        frames = [anchor.frame for anchor in anchors]
+        pins = pin_array(
+            len(self.spool), frames, np.stack([self.letterbox.to_model(a.points_px) for a in anchors])
+        )
+        weights = anchor_weights(pins, frames)  # (A, T, 4)
+        set_nowhere = np.logical_not(weights.any(axis=(0, 1)))  # (4,)
+        start = corrected_start(automatic.points, pins)
+        blended = np.where(set_nowhere[:, None], automatic.points, 0.0)
+        for weight, frame in zip(weights, frames, strict=True):
+            used = np.flatnonzero(weight.any(axis=1))
+            run = slice(int(used[0]), int(used[-1]) + 1)
+            held = np.where(set_nowhere[:, None], automatic.points, pins)
+            held[frame] = start[frame]
+            refined = self._refined(start, frame, start[frame], held, run, iterations, progress)
+            blended[run] += weight[run, :, None] * refined
+        compared = np.where(set_nowhere, automatic.reference, np.asarray(frames)[weights.argmax(axis=0)])
+        return np.where(np.isnan(pins), blended, pins), compared
+
+    def _refined(
+        self,
+        points: NDArray[np.float64],
+        frame: int,
+        known: NDArray[np.float64],
+        pins: NDArray[np.float64],
+        run: slice,
+        iterations: int,
+        progress: Progress | None,
+    ) -> NDArray[np.float64]:
+        """Refine the frames of a run, compared with one frame whose points are known."""
+        descriptors = self.backend.describe(self._maps(frame, frame + 1), 0, known)
+        total, done = run.stop - run.start, 0
+
+        def advance(count: int) -> None:
+            nonlocal done
+            done += count
+            if progress:
+                progress("refine", done, total)
+
+        return refine(
+            self.backend,
+            self._maps,
+            points,
+            Reference(frame, known, descriptors),
+            pins,
+            iterations,
+            run,
+            self.chunk,
+            advance,
+        )
+
+    def _maps(self, start: int, stop: int) -> Maps:
+        if self.detections.maps:
+            return tuple(level[start:stop] for level in self.detections.maps)
+        return self.backend.detect(self.spool.read(start, stop)).maps

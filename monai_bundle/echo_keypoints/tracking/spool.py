@@ -1,0 +1,65 @@
+"""`FrameSpool`: the frames of a clip in model space, in memory while few, else in a temporary file."""
+
+from __future__ import annotations
+
+import tempfile
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+MEMORY_BYTES = 64 * 1024 * 1024
+
+
+class FrameSpool:
+    """Append frames once, read any run of them as often as needed. Memory is bounded whatever the length.
+
+    Args:
+        shape: ``(H, W)`` of a frame.
+        memory_bytes: up to this size the frames stay in memory.
+    """
+
+    def __init__(self, shape: tuple[int, int], memory_bytes: int = MEMORY_BYTES) -> None:
+        self._shape = shape
+        self._file = tempfile.SpooledTemporaryFile(max_size=memory_bytes)
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def append(self, frame: NDArray[np.uint8]) -> None:
+        """Add one ``(H, W)`` uint8 frame at the end.
+
+        Raises:
+            ValueError: the frame has another shape or type.
+        """
+        if frame.shape != self._shape or frame.dtype != np.uint8:
+            raise ValueError(f"a frame must be uint8 {self._shape}, not {frame.dtype} {frame.shape}")
+        self._file.seek(0, 2)
+        self._file.write(frame.tobytes())
+        self._count += 1
+
+    def read(self, start: int, stop: int) -> NDArray[np.uint8]:
+        """Give frames ``start .. stop - 1`` as ``(stop - start, H, W)``, not to be edited.
+
+        Raises:
+            IndexError: the run leaves the clip.
+        """
+        if not 0 <= start <= stop <= self._count:
+            raise IndexError(f"frames {start}..{stop - 1} of {self._count}")
+        frame_bytes = self._shape[0] * self._shape[1]
+        self._file.seek(start * frame_bytes)
+        data = self._file.read((stop - start) * frame_bytes)
+        return np.frombuffer(data, np.uint8).reshape(-1, *self._shape)
+
+    def close(self) -> None:
+        """Delete the temporary file."""
+        self._file.close()
+
+    def __enter__(self) -> FrameSpool:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

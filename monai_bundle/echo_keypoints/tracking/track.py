@@ -1,0 +1,44 @@
+"""`Tracking`: what tracking a clip gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from echo_keypoints.tracking.anchors import Anchor
+from echo_keypoints.tracking.letterbox import LetterBox
+
+
+@dataclass(frozen=True, eq=False)
+class Tracking:
+    """Tracks of one clip.
+
+    Attributes:
+        points_px: ``(T, 4, 2)`` float64 (x, y), original pixels.
+        confidence: ``(T, 4)`` float64 in 0..1 (see `tracking.confidence`); 1 where a person set the point.
+        reference_frame: the frame that the others are compared with.
+        reference_mode: ``confidence``, ``consistent``, ``first``, ``random``, ``frame`` or ``query``.
+        iterations: refinements done.
+        anchors: the frames that a person set, by frame, in original pixels.
+        automatic_px: ``(T, 4, 2)`` the track without anchors: what `points_px` was before they were set.
+        detections_px: ``(T, 4, 2)`` the detector's points of each frame on its own.
+        features: ``(T, 4, 6)`` what the confidence was computed from (`confidence.FEATURES`).
+        letterbox: original pixels ↔ model space.
+        backend: name of the inference engine.
+        models: file name of every model used → its sha256.
+    """
+
+    points_px: NDArray[np.float64]
+    confidence: NDArray[np.float64]
+    reference_frame: int
+    reference_mode: str
+    iterations: int
+    anchors: tuple[Anchor, ...]
+    automatic_px: NDArray[np.float64]
+    detections_px: NDArray[np.float64]
+    features: NDArray[np.float64]
+    letterbox: LetterBox
+    backend: str
+    models: dict[str, str]

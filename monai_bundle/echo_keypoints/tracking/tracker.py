@@ -1,0 +1,126 @@
+"""From a clip to tracks: `track_clip` in one go, `open_session` to track interactively."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain, islice
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from echo_keypoints.clip import Clip, ClipSource
+from echo_keypoints.errors import ClipError
+from echo_keypoints.tracking.anchors import Anchor
+from echo_keypoints.tracking.backends.base import Backend, Detections
+from echo_keypoints.tracking.letterbox import LetterBox
+from echo_keypoints.tracking.region import REGION_FRAMES, scan_region
+from echo_keypoints.tracking.session import Progress, Session
+from echo_keypoints.tracking.spool import FrameSpool
+from echo_keypoints.tracking.track import Tracking
+
+MAPS_BYTES = 288 * 1024 * 1024
+"""Maps of a clip are kept up to this size (about 100 frames), else computed again when needed."""
+
+_HEAD_BYTES = 64 * 1024 * 1024
+_DETECT_BLOCK = 32
+
+
+def track_clip(
+    source: ClipSource | Clip,
+    backend: Backend,
+    *,
+    query: tuple[int, ArrayLike] | None = None,
+    anchors: Sequence[Anchor] = (),
+    reference: str | int = "confidence",
+    iterations: int = 5,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Tracking:
+    """Track the four landmarks through a clip of any length in bounded memory.
+
+    Args:
+        source: the clip.
+        backend: the networks (`backends.load_backend`).
+        query: (frame, points ``(4, 2)`` in original pixels) to start from in place of the detector's
+            reference.
+        anchors: frames whose landmarks, all or some, a person set.
+        reference: how to choose the reference frame (`tracking.reference`), or its index.
+        iterations: M of the paper.
+        seed: of ``reference="random"``.
+        progress: told how far it is.
+
+    Raises:
+        ClipError: the clip cannot be tracked, or its file is damaged.
+        QueryError: frames or points do not fit the clip.
+    """
+    with open_session(source, backend, progress=progress) as session:
+        return session.track(
+            anchors, query=query, reference=reference, iterations=iterations, seed=seed, progress=progress
+        )
+
+
+def open_session(source: ClipSource | Clip, backend: Backend, *, progress: Progress | None = None) -> Session:
+    """Read a clip and detect in all of its frames, once.
+
+    Raises:
+        ClipError: the clip has a single frame, or its file is damaged.
+    """
+    source = source.as_source() if isinstance(source, Clip) else source
+    letterbox, spool = _read(source, progress)
+    try:
+        keep = len(spool) * backend.map_bytes <= MAPS_BYTES
+        detections = _detect(backend, spool, keep, progress)
+    except BaseException:
+        spool.close()
+        raise
+    chunk = len(spool) if keep else MAPS_BYTES // backend.map_bytes
+    return Session(source.header, backend, letterbox, spool, detections, chunk)
+
+
+def _read(source: ClipSource, progress: Progress | None) -> tuple[LetterBox, FrameSpool]:
+    """Decode every frame once and keep it in model space only."""
+    header = source.header
+    if header.frame_count < 2:
+        raise ClipError(f"{header.source} has a single frame; tracking needs a moving clip.")
+    frames = source.frames()
+    head_frames = max(2, min(REGION_FRAMES, _HEAD_BYTES // (header.height * header.width)))
+    head = list(islice(frames, head_frames))
+    if not head:
+        raise ClipError(f"{header.source} has no frame that can be read; export it again.")
+    letterbox = LetterBox.fit(scan_region(header, head), header.spacing_mm)
+    spool = FrameSpool((letterbox.size, letterbox.size))
+    try:
+        for frame in chain(head, frames):
+            spool.append(letterbox.apply(frame))
+            if progress:
+                progress("read", len(spool), header.frame_count)
+    except BaseException:
+        spool.close()
+        raise
+    if len(spool) != header.frame_count:
+        spool.close()
+        raise ClipError(
+            f"{header.source} announces {header.frame_count} frames but holds {len(spool)}; export it again."
+        )
+    return letterbox, spool
+
+
+def _detect(backend: Backend, spool: FrameSpool, keep_maps: bool, progress: Progress | None) -> Detections:
+    """Detect in all frames; a clip whose maps are not kept goes through in blocks."""
+    total, done = len(spool), 0
+
+    def advance(count: int) -> None:
+        nonlocal done
+        done += count
+        if progress:
+            progress("detect", done, total)
+
+    if keep_maps:
+        return backend.detect(spool.read(0, total), advance)
+    starts = range(0, total, _DETECT_BLOCK)
+    blocks = []
+    for start in starts:
+        seen = backend.detect(spool.read(start, min(start + _DETECT_BLOCK, total)), advance)
+        blocks.append((seen.points, seen.peak, seen.spread_px))
+    points, peak, spread_px = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+    return Detections(points, peak, spread_px, maps=())

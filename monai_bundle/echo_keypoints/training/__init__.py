@@ -1,0 +1,1 @@
+"""Training of the three networks, and the export of their weights."""

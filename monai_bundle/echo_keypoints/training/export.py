@@ -1,0 +1,169 @@
+"""From torch weights to the three ONNX files that inference needs, with a check that both engines agree.
+
+Run it as ``python -m echo_keypoints.training.export models``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from echo_keypoints.networks.sknet import SKNet
+from echo_keypoints.networks.trnet import TRNet
+from echo_keypoints.networks.weights import load_weights
+from echo_keypoints.tracking.backends.base import Backend
+from echo_keypoints.tracking.backends.detector import Detector
+from echo_keypoints.tracking.backends.onnx_backend import DESCRIPTOR, DETECTOR, REFINER, OnnxBackend
+from echo_keypoints.tracking.backends.torch_backend import SKNET, TRNET, TorchBackend
+from echo_keypoints.tracking.letterbox import MODEL_SIZE
+
+OPSET = 18
+
+TOLERANCE_PX = 0.05
+"""Points of ONNX Runtime and of torch differ by less than this."""
+
+
+class DescriptorGraph(nn.Module):
+    """`TRNet.describe` with flat inputs: the maps of one frame, then its points ``(1, 4, 2)``."""
+
+    def __init__(self, trnet: TRNet) -> None:
+        super().__init__()
+        self.trnet = trnet
+
+    def forward(self, values: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Give the descriptors."""
+        *maps, points = values
+        return self.trnet.describe(tuple(maps), points)
+
+
+class RefinerGraph(nn.Module):
+    """One iteration of `TRNet` with flat inputs: maps, points, reference points, descriptors."""
+
+    def __init__(self, trnet: TRNet, levels: int) -> None:
+        super().__init__()
+        self.trnet = trnet
+        self.levels = levels
+
+    def forward(self, values: Sequence[Tensor]) -> Tensor:
+        """Give the refined points ``(1, T, 4, 2)``."""
+        maps, rest = tuple(values[: self.levels]), values[self.levels :]
+        return self.trnet(maps, rest[0], rest[1], tuple(rest[2:]))
+
+
+def export_onnx(sknet: SKNet, trnet: TRNet, folder: Path) -> None:
+    """Write ``detector.onnx``, ``descriptor.onnx`` and ``refiner.onnx``.
+
+    Args:
+        sknet: trained detector, on the CPU.
+        trnet: trained refiner, on the CPU.
+        folder: where to write; it is made if needed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    detector = Detector(sknet, trnet).eval()
+    frames = torch.from_numpy(cloudy_frames(trnet.window))
+    with torch.no_grad():
+        points, _, _, *maps = detector(frames)
+        # Contiguous copies: the exporter would otherwise tie the inputs to each other.
+        first = [level[:1].clone() for level in maps]
+        reference = points[:1].clone()
+        descriptors = trnet.describe(tuple(first), reference)
+    levels = [f"map_{i}" for i in range(len(maps))]
+    known = [f"descriptor_{i}" for i in range(len(descriptors))]
+    batch = torch.export.Dim("frames")
+    two = torch.cat((frames[:1], frames[1:2]))  # a batch of one would be taken for a constant
+    _write(folder / DETECTOR, detector, two, ["frames"], ["points", "peak", "spread_px", *levels], {0: batch})
+    _write(folder / DESCRIPTOR, DescriptorGraph(trnet), [*first, reference], [*levels, "points"], known)
+    _write(
+        folder / REFINER,
+        RefinerGraph(trnet, len(maps)),
+        [*maps, points[None].clone(), reference, *descriptors],
+        [*levels, "points", "reference_points", *known],
+        ["refined"],
+    )
+
+
+def largest_disagreement(one: Backend, other: Backend, frames: NDArray[np.uint8]) -> float:
+    """Largest distance in model px between what two engines detect, and then refine from the same start.
+
+    Args:
+        one, other: the engines.
+        frames: ``(T, 224, 224)``, T = their window.
+    """
+    detected = [backend.detect(frames) for backend in (one, other)]
+    start = detected[0].points
+    refined = []
+    for backend, seen in zip((one, other), detected, strict=True):
+        descriptors = backend.describe(seen.maps, 0, start[0])
+        refined.append(backend.refine(seen.maps, start, start[0], descriptors))
+    differences = (detected[0].points - detected[1].points, refined[0] - refined[1])
+    return max(float(np.linalg.norm(difference, axis=-1).max()) for difference in differences)
+
+
+def cloudy_frames(count: int, seed: int = 0) -> NDArray[np.uint8]:
+    """Smooth random frames ``(count, 224, 224)``: on noise the arg-max would be a matter of rounding."""
+    coarse = torch.from_numpy(np.random.default_rng(seed).normal(size=(count, 1, 14, 14)).astype(np.float32))
+    smooth = nn.functional.interpolate(coarse, MODEL_SIZE, mode="bicubic")[:, 0]
+    return (128 + 60 * smooth).clamp(0, 255).to(torch.uint8).numpy()
+
+
+def export_models(folder: Path) -> float:
+    """Export ``sknet.pt`` and ``trnet.pt`` of a folder beside them, and compare both engines.
+
+    Returns:
+        The largest distance between their points, in model px.
+
+    Raises:
+        ModelError: the weights are missing or damaged.
+        ValueError: that distance exceeds `TOLERANCE_PX`.
+    """
+    sknet, trnet = load_weights(folder / SKNET, SKNet), load_weights(folder / TRNET, TRNet)
+    export_onnx(sknet, trnet, folder)
+    distance = largest_disagreement(
+        OnnxBackend(folder), TorchBackend(sknet, trnet), cloudy_frames(trnet.window)
+    )
+    if not distance < TOLERANCE_PX:
+        raise ValueError(f"ONNX Runtime and torch differ by {distance:.3f} px, more than {TOLERANCE_PX} px")
+    return distance
+
+
+def _write(
+    path: Path,
+    module: nn.Module,
+    values: Tensor | list[Tensor],
+    input_names: list[str],
+    output_names: list[str],
+    dynamic: dict[int, torch.export.Dim] | None = None,
+) -> None:
+    program = torch.onnx.export(
+        module.eval(),
+        (values,),
+        input_names=input_names,
+        output_names=output_names,
+        dynamic_shapes=(dynamic,) if dynamic else None,
+        opset_version=OPSET,
+        dynamo=True,
+        verbose=False,
+    )
+    assert program is not None  # what `dynamo` promises
+    for node in program.model.graph.all_nodes():
+        node.metadata_props.clear()  # stack traces with the paths of the machine that exported
+        node.doc_string = None
+    program.save(path, external_data=False)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line of `export_models`."""
+    parser = argparse.ArgumentParser(description="Write the ONNX files beside sknet.pt and trnet.pt.")
+    parser.add_argument("models", type=Path, help="folder of the weights")
+    folder: Path = parser.parse_args(arguments).models
+    print(f"ONNX Runtime and torch agree within {export_models(folder):.4f} px.")
+
+
+if __name__ == "__main__":
+    main()
