@@ -94,8 +94,8 @@ def _video_shape(stream: IO[bytes], source: str) -> tuple[int, ...]:
     colour = len(shape) == 4 and shape[3] == 3
     if dtype != np.uint8 or not (len(shape) == 3 or colour) or fortran_order:
         raise ClipError(
-            f"{source} holds {dtype} of shape {shape}{' in Fortran order' if fortran_order else ''}, and a video "
-            "must be uint8 of shape (T, H, W) or (T, H, W, 3) in C order."
+            f"{source} holds {dtype} of shape {shape}{' in Fortran order' if fortran_order else ''}, "
+            "and a video must be uint8 of shape (T, H, W) or (T, H, W, 3) in C order."
         )
     check_size(source, *shape[:3])
     return tuple(shape)

@@ -38,8 +38,9 @@ _TISSUE_TYPES, _FLOW_TYPE, _DOPPLER_TYPES = (1, 2), 2, range(3, 10)
 def mode_bits(header: Dataset) -> int:
     """Give the mode bits of ImageType's fourth value, 0 where the file has none."""
     value = header.get("ImageType") or ()
-    text = value[3] if not isinstance(value, str) and len(value) > 3 else ""
-    return int(text, 16) if re.fullmatch(r"[0-9A-Fa-f]{4}", str(text)) else 0
+    values = [value] if isinstance(value, str) else [str(item) for item in value]
+    bits = values[3] if len(values) > 3 else ""
+    return int(bits, 16) if re.fullmatch(r"[0-9A-Fa-f]{4}", bits) else 0
 
 
 def tagged_colour(header: Dataset) -> bool:
@@ -88,7 +89,7 @@ def refuse_unless_cine(header: Dataset, source: str, frame_count: int, has_pixel
             raise ClipError(f"{source} is not ultrasound but {kind} data; choose an echo cine loop.")
         warnings = ("The file does not say that it is ultrasound; it was read as a screen export.",)
     if trace := _trace(header):
-        raise ClipError(f"{source} is a {trace} recording, not a 2-D cine loop; choose the 2-D clip.")
+        raise ClipError(f"{source} is {trace}, not a 2-D cine loop; choose the 2-D clip.")
     if frame_count < 2:
         raise ClipError(f"{source} is a still image, and tracking needs a cine loop; choose the moving clip.")
     return warnings
@@ -110,9 +111,9 @@ def _trace(header: Dataset) -> str:
     if bits & (_MODE_CW | _MODE_PW) or any(
         form == _FORMAT_SPECTRAL and kind in _DOPPLER_TYPES for form, kind in regions
     ):
-        return "spectral Doppler"
+        return "a spectral Doppler trace"
     if bits & (_MODE_M | _MODE_COLOUR_M) or any(
         form == _FORMAT_M_MODE and kind in _TISSUE_TYPES for form, kind in regions
     ):
-        return "M-mode"
+        return "an M-mode trace"
     return ""

@@ -1,7 +1,7 @@
 """The scale of a DICOM ultrasound image: from its 2-D tissue region only, never guessed.
 
-PS3.3 C.8.5.5 (US Region Calibration). PixelSpacing is not used: on ultrasound it is optional, often that of the
-screen, and silent about which of several regions it holds for.
+PS3.3 C.8.5.5 (US Region Calibration). PixelSpacing is not used: on ultrasound it is optional, often that of
+the screen, and silent about which of several regions it holds for.
 """
 
 from __future__ import annotations
@@ -39,9 +39,10 @@ class _Region:
 def dicom_scale(header: Dataset) -> Scale:
     """Find the scale of a DICOM ultrasound image and the region that it holds for.
 
-    Deltas may be negative (their size counts) and differ along x and y. Regions without physical units, of ECG or
-    M-mode and with impossible scales are skipped; tissue goes before colour flow, then the larger region. A
-    region beyond the image shows that the image was resized after calibration: then there is no scale.
+    Deltas may be negative (their size counts) and differ along x and y. Regions without physical units, of
+    ECG or M-mode and with impossible scales are skipped; tissue goes before colour flow, then the larger
+    region. A region beyond the image shows that the image was resized after calibration: then there is no
+    scale.
 
     Args:
         header: Rows, Columns and SequenceOfUltrasoundRegions.

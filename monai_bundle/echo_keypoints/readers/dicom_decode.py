@@ -1,8 +1,8 @@
 """Decode one DICOM frame to RGB or grey, whatever its transfer syntax and photometric interpretation.
 
 JPEG Baseline goes to Pillow, which decodes luma alone, ten times as fast as a full decoding; JPEG XL to
-imagecodecs; all others to pydicom with the pylibjpeg plug-ins, as a data set of one frame, which is the same in
-pydicom 2 and 3.
+imagecodecs; all others to pydicom with the pylibjpeg plug-ins, as a data set of one frame, which is the same
+in pydicom 2 and 3.
 """
 
 from __future__ import annotations
@@ -126,8 +126,8 @@ class FrameDecoder:
     def _open_jpeg(self, data: bytes) -> Image.Image | None:
         """Open a JPEG with Pillow; None where only pydicom can tell its colours or depth.
 
-        The code stream's own marker (JFIF or Adobe) says what the colours are. Without one libjpeg assumes YCbCr,
-        which is wrong where the header says RGB.
+        The code stream's own marker (JFIF or Adobe) says what the colours are. Without one libjpeg assumes
+        YCbCr, which is wrong where the header says RGB.
         """
         self._check_claim(data)
         if self.bits_allocated != 8 or self.photometric == _PALETTE:
@@ -174,7 +174,7 @@ class FrameDecoder:
         return single
 
     def _to_8_bit(self, values: NDArray[Any]) -> NDArray[np.uint8]:
-        """Map deep grey to 8 bits: by the file's window where it has one, else by the range of its stored bits."""
+        """Map deep grey to 8 bits: by the file's window if it has one, else by the stored bits' range."""
         if values.dtype == np.uint8:
             return values
         bits, signed = int(self.header.BitsStored), bool(self.header.get("PixelRepresentation"))
@@ -234,8 +234,10 @@ def _apply_palette() -> Callable[[NDArray[Any], Dataset], NDArray[Any]]:
     """Find pydicom's palette function, which has moved between its versions 2 and 3."""
     try:
         from pydicom.pixels import apply_color_lut
-    except ImportError:
-        from pydicom.pixel_data_handlers.util import apply_color_lut
+    except ImportError:  # pydicom 2
+        from pydicom.pixel_data_handlers import util
+
+        return util.apply_color_lut
     return apply_color_lut
 
 

@@ -48,7 +48,12 @@ _ELEMENTS = (
 
 @dataclass(frozen=True)
 class PixelElement:
-    """Where Pixel Data (7FE0,0010) lies: `offset` of its value in the stream, `length` in bytes, None if undefined."""
+    """Where Pixel Data (7FE0,0010) lies.
+
+    Attributes:
+        offset: where its value starts in the stream.
+        length: its bytes, or None where the length is undefined, as that of compressed frames is.
+    """
 
     offset: int
     length: int | None

@@ -40,7 +40,7 @@ def native_frames(
     length = available if pixels.length is None else min(available, pixels.length)
     if length < frame_count * frame_bytes:
         raise ClipError(
-            f"its header promises {frame_count} frames of {frame_bytes} bytes but only {length} bytes are there"
+            f"its header promises {frame_count} frames of {frame_bytes} bytes but {length} bytes are there"
         )
     return [[(pixels.offset + index * frame_bytes, frame_bytes)] for index in range(frame_count)]
 
@@ -79,8 +79,8 @@ def encapsulated_items(stream: BinaryIO, offset: int) -> tuple[list[int], list[S
 def encapsulated_frames(stream: BinaryIO, offset: int, header: Dataset, frame_count: int) -> list[list[Span]]:
     """Index compressed frames, each one fragment or several.
 
-    Frames are told apart by their number (one fragment each), else the extended or basic offset table, else by
-    the fragments that start a code stream.
+    Frames are told apart by their number (one fragment each), else the extended or basic offset table, else
+    by the fragments that start a code stream.
 
     Raises:
         ClipError: the fragments do not make up the number of frames that the header promises.

@@ -27,9 +27,9 @@ _SWEEPING = 1
 def dicom_timing(header: Dataset, frame_count: int) -> Timing:
     """Find the times of a DICOM cine's frames.
 
-    FrameTimeVector holds increments in ms, the first of which should be 0 and is ignored where it is not; it may
-    be uneven. Values of 0, impossible rates and vectors of the wrong length are passed over with a warning, and
-    elements that differ by more than 5 % from the one used are named.
+    FrameTimeVector holds increments in ms, the first of which should be 0 and is ignored where it is not; it
+    may be uneven. Values of 0, impossible rates and vectors of the wrong length are passed over with a
+    warning, and elements that differ by more than 5 % from the one used are named.
 
     Args:
         header: the time elements.
@@ -78,7 +78,7 @@ def _vector_times(steps_ms: Sequence[float], frame_count: int) -> NDArray[np.flo
 
 
 def _uniform(name: str, values: Sequence[float], frame_count: int) -> NDArray[np.float64] | None:
-    """Space frames evenly by one element, a time in ms or a rate in frames a second; None where impossible."""
+    """Space frames evenly by one element, a time in ms or a rate in 1/s; None where impossible."""
     value = values[0] if len(values) == 1 else 0.0
     if not value > 0:
         return None

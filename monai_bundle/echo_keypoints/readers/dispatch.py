@@ -15,16 +15,16 @@ from .sniff import sniff
 
 
 def open_clip(path: str | os.PathLike[str]) -> ClipSource:
-    """Open a clip: its header is read and its size bounded before any pixel is decoded, its frames come one by one.
+    """Open a clip: header first, size bounded before any pixel is decoded, then frame by frame.
 
-    DICOM ultrasound cines, AVI, MP4, MOV and other videos, GIF and other animations, folders of stills, ``.npy``
-    and ``.npz``, NRRD and MetaImage sequences. Colour becomes Rec. 601 luma.
+    DICOM ultrasound cines, AVI, MP4, MOV and other videos, GIF and other animations, folders of stills,
+    ``.npy`` and ``.npz``, NRRD and MetaImage sequences. Colour becomes Rec. 601 luma.
 
     Args:
         path: the file or folder.
 
     Returns:
-        The source; every call of its ``frames`` is a fresh pass, which raises `ClipError` where a frame is damaged.
+        The source; each call of its ``frames`` is a fresh pass, which raises `ClipError` at a damaged frame.
 
     Raises:
         ClipError: the file cannot be used as a clip; one sentence says why.
@@ -56,7 +56,8 @@ def open_clip(path: str | os.PathLike[str]) -> ClipSource:
     if kind == "empty":
         raise ClipError(f"{source} is empty; copy it again.")
     raise ClipError(
-        f"{source} is not a clip in a known format; use DICOM, AVI, MP4, MOV, GIF, NPZ, NRRD, MHA or a folder of images."
+        f"{source} is not a clip in a known format; use DICOM, AVI, MP4, MOV, GIF, NPZ, NRRD, MHA or a "
+        "folder of images."
     )
 
 

@@ -1,7 +1,7 @@
 """From colour and deep pixels to 8-bit grey, and whether a picture shows colour Doppler.
 
-Grey is Rec. 601 luma, Y = 0.299 R + 0.587 G + 0.114 B: what JPEG and DICOM YBR store as their first channel, so
-that a clip has the same grey in every encoding.
+Grey is Rec. 601 luma, Y = 0.299 R + 0.587 G + 0.114 B: what JPEG and DICOM YBR store as their first channel,
+so that a clip has the same grey in every encoding.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def shows_doppler(rgb: NDArray[np.uint8]) -> bool:
     """Tell whether a picture ``(H, W, 3)`` uint8 RGB has strong red and strong blue at once.
 
     A tinted grey map has one hue and screen furniture is small; flow towards and away from the probe, and the
-    colour bar beside it, have both. At least 0.2 % of the pixels must be of each: in B-mode clips of six makers
-    the rarer hue covers at most 0.1 %, in colour clips at least 0.25 %.
+    colour bar beside it, have both. At least 0.2 % of the pixels must be of each: in B-mode clips of six
+    makers the rarer hue covers at most 0.1 %, in colour clips at least 0.25 %.
     """
     if rgb.ndim == 2:
         return False

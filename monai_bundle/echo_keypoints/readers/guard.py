@@ -25,8 +25,8 @@ def display_name(path: Path) -> str:
 def guarded(source: str, part: str = "") -> Iterator[None]:
     """Turn every exception of a decoder into a `ClipError`.
 
-    The decoder's own message is left out: it may quote a path or a patient's name. Its warnings are silenced for
-    the same reason, and because the sentences for the user are in the header.
+    The decoder's own message is left out: it may quote a path or a patient's name. Its warnings are silenced
+    for the same reason, and because the sentences for the user are in the header.
 
     Args:
         source: base name of the file.
@@ -50,8 +50,8 @@ def guarded(source: str, part: str = "") -> Iterator[None]:
     except Exception as error:
         what = f"{part} of {source}" if part else source
         raise ClipError(
-            f"{what} cannot be decoded ({type(error).__name__}): the file is damaged, cut short or of an unusual "
-            "kind; export it again."
+            f"{what} cannot be decoded ({type(error).__name__}): the file is damaged, cut short or of an "
+            "unusual kind; export it again."
         ) from error
 
 
@@ -75,8 +75,8 @@ def guarded_source(header: ClipHeader, decode: Callable[[], Iterator[Frame]]) ->
                 )
             if frame.shape != (header.height, header.width):
                 raise ClipError(
-                    f"Frame {index + 1} of {header.source} has {frame.shape[1]} x {frame.shape[0]} pixels and not "
-                    f"{header.width} x {header.height}; all frames of a clip must have one size."
+                    f"Frame {index + 1} of {header.source} has {frame.shape[1]} x {frame.shape[0]} pixels "
+                    f"and not {header.width} x {header.height}; all frames of a clip must have one size."
                 )
             yield frame
 

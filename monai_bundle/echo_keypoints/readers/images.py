@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from ..clip import ClipSource
 from ..errors import ClipError
@@ -23,8 +23,8 @@ _FORMATS = ("GIF", "PNG", "WEBP", "TIFF", "JPEG", "BMP")
 _EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 _PROBES = (0, 1, 2, 4, 8, 16, 32)
 _DELAY_WARNING = (
-    "The times are the delays at which the animation is played, not those at which it was acquired: durations, "
-    "velocities and the heart rate are not to be trusted."
+    "The times are the delays at which the animation is played, not those at which it was acquired: "
+    "durations, velocities and the heart rate are not to be trusted."
 )
 
 
@@ -43,12 +43,11 @@ def open_animation(path: Path, source: str) -> ClipSource:
     with _opened(path, source) as image:
         kind, (width, height) = image.format or "image", image.size
         check_size(source, getattr(image, "n_frames", 1), height, width)
-        for index in range(image.n_frames):
-            image.seek(index)
+        for index, page in enumerate(ImageSequence.Iterator(image)):
             # Loading composes the frame; only then is its own delay known.
-            image.load()
-            delays_ms.append(float(image.info.get("duration") or 0))
-            coloured = coloured or (index in _PROBES and shows_doppler(np.asarray(image.convert("RGB"))))
+            page.load()
+            delays_ms.append(float(page.info.get("duration") or 0))
+            coloured = coloured or (index in _PROBES and shows_doppler(np.asarray(page.convert("RGB"))))
     header = make_header(
         source,
         (len(delays_ms), height, width),
@@ -102,9 +101,8 @@ def _delay_timing(delays_ms: list[float], kind: str) -> Timing:
 
 def _animation_frames(path: Path, source: str) -> Iterator[NDArray[np.uint8]]:
     with _opened(path, source) as image:
-        for index in range(image.n_frames):
-            image.seek(index)
-            yield np.asarray(image.convert("L"))
+        for page in ImageSequence.Iterator(image):
+            yield np.asarray(page.convert("L"))
 
 
 def _grey_file(file: Path, source: str, size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -14,7 +14,7 @@ MAX_CLIP_BYTES = 2**30
 """What `read_clip` may hold in memory, in bytes of uint8 grey (1 GiB). `open_clip` has no such bound."""
 
 MAX_WHOLE_FILE_BYTES = 2**29
-"""Bound for the formats that can only be loaded whole: compressed arrays, NRRD and MetaImage, MPEG in DICOM."""
+"""Bound for what can only be loaded whole: deflated DICOM, MPEG in DICOM, interleaved NRRD."""
 
 MM_PER_PX_RANGE = (0.01, 2.0)
 """Scales outside these are not ultrasound: 0.001 to 0.2 cm a pixel."""
@@ -30,12 +30,12 @@ def check_size(source: str, frame_count: int, height: int, width: int) -> None:
         width: columns of a frame in pixels.
 
     Raises:
-        ClipError: a still image, a frame too small to hold a heart, or sizes beyond the limits of this module.
+        ClipError: a still, a frame too small to hold a heart, or sizes beyond the limits of this module.
     """
     if frame_count < MIN_FRAMES:
         raise ClipError(
-            f"{source} holds {'one still image' if frame_count == 1 else 'no image'}, and tracking needs a cine "
-            f"loop of at least {MIN_FRAMES} frames; choose the moving clip."
+            f"{source} holds {'one still image' if frame_count == 1 else 'no image'}, and tracking needs a "
+            f"cine loop of at least {MIN_FRAMES} frames; choose the moving clip."
         )
     if min(height, width) < MIN_SIDE:
         raise ClipError(
@@ -44,8 +44,9 @@ def check_size(source: str, frame_count: int, height: int, width: int) -> None:
         )
     if frame_count > MAX_FRAMES or height * width > MAX_FRAME_PIXELS:
         raise ClipError(
-            f"{source} claims {frame_count} frames of {width} x {height} pixels, more than this software reads "
-            f"({MAX_FRAMES} frames of {MAX_FRAME_PIXELS} pixels); the file is damaged or not an ultrasound clip."
+            f"{source} claims {frame_count} frames of {width} x {height} pixels, more than this software "
+            f"reads ({MAX_FRAMES} frames of {MAX_FRAME_PIXELS} pixels); the file is damaged or not an "
+            "ultrasound clip."
         )
 
 
@@ -58,11 +59,11 @@ def check_whole_file(source: str, byte_count: int) -> None:
     if byte_count > MAX_WHOLE_FILE_BYTES:
         raise ClipError(
             f"{source} would need {byte_count / 2**20:.0f} MiB of memory to be read, more than the limit of "
-            f"{MAX_WHOLE_FILE_BYTES // 2**20} MiB for its format; save a shorter clip, or save it as DICOM or MP4."
+            f"{MAX_WHOLE_FILE_BYTES // 2**20} MiB for its format; save a shorter clip, or use DICOM or MP4."
         )
 
 
 def plausible_scale(spacing_mm: tuple[float, float]) -> bool:
-    """Tell whether both ``(sx, sy)``, in mm per pixel, lie in the range of ultrasound images; NaN does not."""
+    """Tell whether both ``(sx, sy)``, in mm per pixel, are those of an ultrasound image; NaN is not."""
     low, high = MM_PER_PX_RANGE
     return all(low <= value <= high for value in spacing_mm)

@@ -1,8 +1,8 @@
 """The text headers of NRRD and MetaImage files, read into one description of an image sequence.
 
 NRRD: teem.sourceforge.net/nrrd/format.html, with 3D Slicer's and PLUS's own fields for time. MetaImage: ITK's
-MetaIO. Both are parsed here and not by ITK, because ITK does not open the grey sequences that Slicer writes as
-images, drops the time stamps, and takes a gigabyte to install.
+MetaIO. Both are parsed here and not by ITK, because ITK does not open the grey sequences that Slicer writes
+as images, drops the time stamps, and takes a gigabyte to install.
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ def _check(
 
 
 def _nrrd_spacing(fields: dict[str, str], spatial: Sequence[int]) -> tuple[float, float] | None:
-    """Give the lengths of the columns' and rows' space directions in mm; None without them or in another unit."""
+    """Give the steps between columns and rows in mm; None without them or in another unit."""
     units = re.findall(r'"([^"]*)"', fields.get("space units", "") or fields.get("units", ""))
     if any(unit not in ("", "mm", *_SECONDS) for unit in units):
         return None

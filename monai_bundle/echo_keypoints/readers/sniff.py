@@ -30,7 +30,7 @@ _MAGIC = (
     (0, b"PK\x03\x04", "npz"),
     (0, b"NRRD000", "sequence"),
 )
-# The first element of a data set without preamble: group 0002 or 0008, little or big endian, element below 0x100.
+# The first element of a data set without preamble: group 0002 or 0008, either endian, element below 0x100.
 _BARE_DICOM = re.compile(rb"[\x02\x08]\x00.\x00|\x00[\x02\x08]\x00.", re.DOTALL)
 _META_IMAGE = re.compile(rb"^\s*(ObjectType|NDims)\s*=", re.MULTILINE)
 
@@ -39,8 +39,8 @@ def sniff(path: Path) -> str:
     """Tell the kind of a file.
 
     Returns:
-        ``"dicom"``, ``"image"``, ``"npy"``, ``"npz"``, ``"sequence"``, ``"video:<FFmpeg format>"``, ``"folder"``,
-        ``"empty"``, ``"special"`` (a device or pipe, which is never opened) or ``"unknown"``.
+        ``"dicom"``, ``"image"``, ``"npy"``, ``"npz"``, ``"sequence"``, ``"video:<FFmpeg format>"``,
+        ``"folder"``, ``"empty"``, ``"special"`` (a device or pipe, which is never opened) or ``"unknown"``.
 
     Raises:
         OSError: the file is not there or may not be read.

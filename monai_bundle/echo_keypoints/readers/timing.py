@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ASSUMED_FPS = 30.0
-"""Used, with a warning and ``known=False``, where a file has no times: tracking needs an order, not a rate."""
+"""Used, with a warning and ``known=False``, where a file has no times: tracking needs an order only."""
 
 STEP_RANGE_S = (0.001, 1.0)
 """Mean frame intervals outside these (1000 to 1 frames a second) are not those of an echo clip."""
@@ -55,8 +55,8 @@ def unknown_timing(frame_count: int, reason: str) -> Timing:
         f"unknown, {ASSUMED_FPS:g} fps assumed",
         known=False,
         warnings=(
-            f"{reason}: {ASSUMED_FPS:g} frames a second were assumed, so durations, velocities and the heart rate "
-            "are not to be trusted.",
+            f"{reason}: {ASSUMED_FPS:g} frames a second were assumed, so durations, velocities and the heart "
+            "rate are not to be trusted.",
         ),
     )
 

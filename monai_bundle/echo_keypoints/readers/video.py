@@ -1,7 +1,7 @@
 """Video files and streams through PyAV: AVI, MP4, MOV, Matroska, MPEG, WMV, and the video inside DICOM.
 
-A video is decoded once when it is opened, keeping nothing: only that tells how many pictures there are and when
-each is shown, as containers lie and damaged frames drop out.
+A video is decoded once when it is opened, keeping nothing: only that tells how many pictures there are and
+when each is shown, as containers lie and damaged frames drop out.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class ByteStream:
 
 @dataclass(frozen=True)
 class VideoScan:
-    """What one pass over a video finds: its size, the time stamp of each frame in s, its codec, its colours."""
+    """What one pass over a video finds: size, a time stamp a frame in s, codec, colours."""
 
     frame_count: int
     height: int
@@ -133,9 +133,7 @@ def scan_video(video: VideoFile | ByteStream, source: str) -> VideoScan:
                 continue
             if not stamps:
                 height, width = frame.height, frame.width
-            coloured = coloured or (
-                _is_probe(len(stamps)) and shows_doppler(frame.to_ndarray(format="rgb24"))
-            )
+            coloured = coloured or (_is_probe(len(stamps)) and shows_doppler(_rgb(frame)))
             stamps.append(frame.time)
             if len(stamps) > MAX_FRAMES:
                 break
@@ -160,11 +158,11 @@ def grey_frame(frame: VideoFrame) -> NDArray[np.uint8]:
     """
     kind = frame.format
     if kind.is_rgb or kind.has_palette:
-        return luma(frame.to_ndarray(format="rgb24"))
+        return luma(_rgb(frame))
     full = kind.name.startswith(("yuvj", "gray")) or frame.color_range == _FULL_RANGE
     if kind.components[0].bits == 8 and kind.is_planar:
         plane = frame.planes[0]
-        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
         stored = rows[: frame.height, : frame.width]
     else:
         stored = frame.reformat(format="yuvj444p" if full else "yuv444p").to_ndarray()[0]
@@ -173,8 +171,8 @@ def grey_frame(frame: VideoFrame) -> NDArray[np.uint8]:
 
 @contextmanager
 def _opened(video: VideoFile | ByteStream) -> Iterator[av.container.InputContainer]:
-    """Open a container from a stream, so that no name or playlist in it can make FFmpeg open anything else."""
-    with video.open() as stream, av.open(stream, format=video.format) as container:
+    """Open a container from a stream, so that nothing in it can make FFmpeg open another file."""
+    with video.open() as stream, av.open(stream, mode="r", format=video.format) as container:
         yield container
 
 
@@ -199,6 +197,11 @@ def _decoded(container: av.container.InputContainer, stream: av.VideoStream) -> 
             yield None
             continue
         yield from frames
+
+
+def _rgb(frame: VideoFrame) -> NDArray[np.uint8]:
+    """Convert a frame to ``(H, W, 3)`` uint8 RGB."""
+    return np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
 
 
 def _is_probe(index: int) -> bool:
