@@ -1,0 +1,1 @@
+"""The trackers to compare: one protocol, one registry (`registry.TRACKERS`)."""
