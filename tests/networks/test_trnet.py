@@ -137,3 +137,14 @@ def test_gradient_reaches_the_encoder(moved):
     maps, points, reference, descriptors = window(moved)
     moved(maps, points, reference, descriptors).square().mean().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in moved.parameters())
+
+
+def test_refine_gives_the_maps_the_gradient_of_the_last_iteration(moved):
+    maps, points, reference, descriptors = window(moved)
+    maps = tuple(m.detach().requires_grad_() for m in maps)
+    descriptors = tuple(d.detach() for d in descriptors)
+    first, last = moved.refine(maps, points, reference, descriptors, iterations=2)
+    assert all(
+        g is None for g in torch.autograd.grad(first.sum(), maps, allow_unused=True, retain_graph=True)
+    )
+    assert all(g.abs().sum() > 0 for g in torch.autograd.grad(last.sum(), maps))

@@ -71,7 +71,7 @@ def test_bad_files_are_refused_in_a_sentence(tmp_path):
 
 def test_no_code_in_a_file_is_run(tmp_path):
     path, trace = tmp_path / "net.pt", tmp_path / "trace"
-    path.write_bytes(pickle.dumps(Touch(str(trace))))
+    path.write_bytes(pickle.dumps(Touch(str(trace)), protocol=2))
     with pytest.raises(ModelError):
         load_weights(path, TRNet)
     torch.save({"architecture": "TRNet", "preset": Touch(str(trace))}, path)

@@ -89,7 +89,7 @@ def vary_appearance(frames: Tensor, generator: torch.Generator, strength: float)
 class AugmentationLoss(nn.Module):
     """Distance between the flow of an augmented pair and the transformed flow of the plain pair.
 
-    ``mean over the mask of (|flow - flow'| + eps)^q`` (ARFlow, eq. 6: eps 0.01, q 0.4). What leaves the view
+    ``mean over the mask of (|flow - flow'| + eps)^q`` (ARFlow has eps 0.01 and q 0.4). What leaves the view
     in the augmented pair has no counterpart any more, so the network learns to guess it from the tissue
     around.
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def cost_volume(reference: Tensor, target: Tensor, radius: int) -> Tensor:
-    """Compare every reference pixel with its neighbours in the target (PWC-Net, eq. 1).
+    """Compare every reference pixel with its neighbours in the target (PWC-Net).
 
     Args:
         reference: ``(N, C, H, W)``.

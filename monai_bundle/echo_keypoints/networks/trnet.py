@@ -243,6 +243,9 @@ class TRNet(nn.Module):
     ) -> list[Tensor]:
         """Repeat `forward`; gradients do not flow from one iteration into the one before.
 
+        The maps receive their gradient from the last iteration only: a gradient the size of whole maps costs
+        more than everything else in an iteration.
+
         Args:
             maps, points, reference_points, descriptors: see `forward`.
             iterations: M of the paper.
@@ -250,8 +253,10 @@ class TRNet(nn.Module):
         Returns:
             The points ``(B, T, K, 2)`` after each iteration.
         """
+        fixed = tuple(level.detach() for level in maps)
         results: list[Tensor] = []
-        for _ in range(iterations):
-            points = self(maps, points.detach(), reference_points, descriptors)
+        for i in range(iterations):
+            current = maps if i == iterations - 1 else fixed
+            points = self(current, points.detach(), reference_points, descriptors)
             results.append(points)
         return results
