@@ -2,7 +2,9 @@
 
 One call is one of the M iterations. Each key-point in each frame is a token made of where it is relative to
 the reference, what the image and SK-net's features look like around it, and how that correlates with the
-surroundings of the reference point. An MLP-Mixer over the tokens then says how far to move each point.
+surroundings of the reference point. Beyond the paper, the image patch is also compared with the one before it:
+speckle of neighbouring frames matches better than that of frames half a beat apart, and the mixer can add up
+such steps along the window. An MLP-Mixer over the tokens then says how far to move each point.
 
 The P = 24 crop of a context map is read as 8 × 8 cells of 3 × 3 pixels: a learned 3 × 3 convolution of the
 whole map, sampled 3 pixels apart, equals cutting the crop out and applying the kernel to each cell
@@ -106,6 +108,22 @@ def _embed_correlation(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(inputs, outputs), nn.GELU(), nn.Linear(outputs, outputs), nn.GELU())
 
 
+def _core(image: Tensor) -> Tensor:
+    """Middle ``(..., 16, 16)`` of image patches ``(..., 24, 24)``."""
+    margin = (PATCH - CORE) // 2
+    return image[..., margin:-margin, margin:-margin]
+
+
+def _correlate_neighbours(image: Tensor, count: int) -> Tensor:
+    """Image patches ``(B * T, K, 1, 24, 24)``, T = `count`, each with the one before → ``(B * T, K, V)``.
+
+    The first frame of a window is compared with itself.
+    """
+    cores = _core(image).unflatten(0, (-1, count))  # (B, T, K, 1, 16, 16)
+    before = torch.cat((cores[:, :1], cores[:, :-1]), dim=1).flatten(0, 2)  # (B * T * K, 1, 16, 16)
+    return shift_correlation(before, image.flatten(0, 1), PARTS).flatten(1).unflatten(0, (-1, image.shape[1]))
+
+
 class TRNet(nn.Module):
     """One refinement step on windows of T frames.
 
@@ -118,6 +136,7 @@ class TRNet(nn.Module):
         embedding: width of the embedding of each patch and each correlation.
         use_context: read SK-net's features (Table 4 of the paper).
         use_correlation: compare with the reference frame.
+        use_neighbours: compare with the frame before.
     """
 
     def __init__(
@@ -132,11 +151,13 @@ class TRNet(nn.Module):
         embedding: int = 64,
         use_context: bool = True,
         use_correlation: bool = True,
+        use_neighbours: bool = True,
     ) -> None:
         super().__init__()
         self.preset: str | None = None
         self.overrides: dict[str, Any] = {}
-        self.window, self.use_context, self.use_correlation = window, use_context, use_correlation
+        self.window, self.use_context = window, use_context
+        self.use_correlation, self.use_neighbours = use_correlation, use_neighbours
         kept = tuple(context_widths) if use_context else ()
         self.projections = nn.ModuleList(
             nn.Conv2d(width, keep, CELL, padding=CELL // 2, bias=False)
@@ -145,8 +166,9 @@ class TRNet(nn.Module):
         self.patch_embeddings = nn.ModuleList(
             [_embed(PATCH**2, embedding), *(_embed(keep * CELLS**2, embedding) for keep in kept)]
         )
-        shifts = PATCH - CORE + 1
-        volumes = [PARTS**2 * shifts**2, *(CELLS**4 for _ in kept)] if use_correlation else []
+        image_volume = PARTS**2 * (PATCH - CORE + 1) ** 2
+        volumes = [image_volume, *(CELLS**4 for _ in kept)] if use_correlation else []
+        volumes += [image_volume] if use_neighbours else []
         self.correlation_embeddings = nn.ModuleList(_embed_correlation(v, embedding) for v in volumes)
         self.position_width = position_code(torch.zeros(2)).shape[-1]
         inputs = self.position_width + embedding * (len(self.patch_embeddings) + len(volumes))
@@ -200,9 +222,7 @@ class TRNet(nn.Module):
             ``(B, K, C_l, 8, 8)`` with unit vectors at each cell.
         """
         image, *contexts = self._patches(maps, points)
-        margin = (PATCH - CORE) // 2
-        core = image[..., margin:-margin, margin:-margin]
-        return (core, *(unit_length(patch, 2) for patch in contexts))
+        return (_core(image), *(unit_length(patch, 2) for patch in contexts))
 
     def _correlate(self, patches: list[Tensor], descriptors: Maps, count: int) -> list[Tensor]:
         """Patches ``(B * T, K, ...)`` with descriptors ``(B, K, ...)``, T = `count` → ``(B * T, K, V_l)``."""
@@ -231,9 +251,9 @@ class TRNet(nn.Module):
         patches = self._patches(maps, points.flatten(0, 1))
         parts = [position_code(points - reference_points.unsqueeze(1)).flatten(0, 1)]
         parts += [embed(p.flatten(2)) for embed, p in zip(self.patch_embeddings, patches, strict=True)]
-        if self.use_correlation:
-            volumes = self._correlate(patches, descriptors, count)
-            parts += [embed(v) for embed, v in zip(self.correlation_embeddings, volumes, strict=True)]
+        volumes = self._correlate(patches, descriptors, count) if self.use_correlation else []
+        volumes += [_correlate_neighbours(patches[0], count)] if self.use_neighbours else []
+        parts += [embed(v) for embed, v in zip(self.correlation_embeddings, volumes, strict=True)]
         tokens = self.tokens(torch.cat(parts, dim=-1)).unflatten(0, (-1, count))  # (B, T, K, D)
         mixed = self.blocks(tokens.transpose(1, 2)).transpose(1, 2)
         return points + STEP_PX * self.step(mixed)
