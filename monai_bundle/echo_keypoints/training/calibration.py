@@ -1,0 +1,83 @@
+"""Fitting the confidence of tracked points on clips whose truth is known."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from echo_keypoints.tracking.confidence import FEATURES, ConfidenceModel
+
+TOLERANCE_PX = 4.0
+"""A point is right up to this distance from the truth in model px: about what two careful readers differ."""
+
+_STEPS = 50
+
+
+def fit_confidence(
+    features: NDArray[np.float64],
+    errors: NDArray[np.float64],
+    fitted_on: str,
+    tolerance_px: float = TOLERANCE_PX,
+    ridge: float = 1.0,
+) -> ConfidenceModel:
+    """Fit the logistic regression by Newton's method (iteratively re-weighted least squares).
+
+    Write ``fit_confidence(...).to_json()`` to ``tracking/confidence.json`` to ship it.
+
+    Args:
+        features: ``(..., 6)`` of many points (`Tracking.features`).
+        errors: ``(...)`` distance of each point from the truth, in model px.
+        fitted_on: what the clips were, for the model card.
+        tolerance_px: error up to which a point counts as right.
+        ridge: weight of the penalty on standardised weights; keeps them finite if the classes separate.
+
+    Raises:
+        ValueError: the sizes differ, or all points are right or all wrong.
+    """
+    x = np.asarray(features, np.float64).reshape(-1, len(FEATURES))
+    right = (np.asarray(errors).reshape(-1) <= tolerance_px).astype(np.float64)
+    if len(x) != len(right):
+        raise ValueError(f"{len(x)} rows of features for {len(right)} errors")
+    if right.min() == right.max():
+        raise ValueError("the points must be right in some places and wrong in others")
+    mean, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-6)
+    design = np.column_stack((np.ones(len(x)), (x - mean) / scale))
+    penalty = ridge * np.diag([0.0, *np.ones(len(FEATURES))])
+    beta = np.zeros(len(FEATURES) + 1)
+    for _ in range(_STEPS):
+        p = 1 / (1 + np.exp(-np.clip(design @ beta, -30, 30)))
+        gradient = design.T @ (right - p) - penalty @ beta
+        curvature = (design * np.maximum(p * (1 - p), 1e-6)[:, None]).T @ design + penalty
+        step = np.linalg.solve(curvature, gradient)
+        beta += step
+        if np.abs(step).max() < 1e-8:
+            break
+    weights = beta[1:] / scale
+    return ConfidenceModel(
+        tolerance_px=tolerance_px,
+        intercept=round(float(beta[0] - weights @ mean), 4),
+        weights=tuple(round(float(weight), 4) for weight in weights),
+        fitted_on=fitted_on,
+    )
+
+
+def ranking_quality(
+    confidence: NDArray[np.float64], errors: NDArray[np.float64], tolerance_px: float
+) -> float:
+    """Probability that a right point has more confidence than a wrong one (area under the ROC curve).
+
+    Args:
+        confidence: ``(...)``.
+        errors: ``(...)`` distance from the truth.
+        tolerance_px: error up to which a point counts as right.
+
+    Returns:
+        0.5 for chance, 1 for a perfect order; NaN if all points are right or all wrong.
+    """
+    values, ties = np.unique(np.asarray(confidence).reshape(-1), return_inverse=True)
+    right = np.asarray(errors).reshape(-1) <= tolerance_px
+    good = np.bincount(ties[right], minlength=len(values)).astype(np.float64)
+    bad = np.bincount(ties[~right], minlength=len(values)).astype(np.float64)
+    pairs = good.sum() * bad.sum()
+    below = np.cumsum(bad) - bad
+    return float((good * (below + bad / 2)).sum() / pairs) if pairs else float("nan")

@@ -1,0 +1,75 @@
+"""A moving pattern whose truth is known, and a back end that knows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from echo_keypoints.clip import Clip, ClipHeader
+from echo_keypoints.tracking.backends.base import Descriptors, Detections, Maps
+
+WINDOW = 24
+SIZE = 224
+
+
+def true_points(length: int) -> NDArray[np.float64]:
+    """Four landmarks on a line that beat with a period of 30 frames, (T, 4, 2) model px."""
+    rest = np.array([[100.0, 60], [104, 80], [112, 140], [116, 160]])
+    swing = np.array([[0.0, 2], [1, 5], [2, -8], [2, -4]])
+    phase = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / 30)
+    return rest + phase[:, None, None] * swing
+
+
+def coded_clip(length: int) -> Clip:
+    """Speckle all over, so that model space is the frame itself; the first row spells the frame's number."""
+    rng = np.random.default_rng(1)
+    noise = rng.integers(0, 255, (8, SIZE, SIZE), dtype=np.uint8)
+    pixels = noise[np.arange(length) % 8].copy()
+    for i in range(length):
+        pixels[i, 0] = 255 * ((i >> (np.arange(SIZE) % 20)) & 1)
+    header = ClipHeader("coded.npz", length, SIZE, SIZE, np.arange(length) / 30.0, "test")
+    return Clip(header, pixels)
+
+
+class OracleBackend:
+    """Detects the truth with a given error; refines towards the material that the reference lies on."""
+
+    name = "oracle"
+    window = WINDOW
+
+    def __init__(
+        self,
+        length: int,
+        detection_error: Callable[[NDArray[np.float64]], NDArray[np.float64]] = lambda points: points,
+        map_bytes: int = 1,
+    ) -> None:
+        self.truth = true_points(length)
+        self.detected = detection_error(self.truth.copy())
+        self.models = {"oracle": "0" * 64}
+        self.map_bytes = map_bytes
+        self.largest_call = 0
+
+    def detect(self, frames: NDArray[np.uint8], progress: Callable[[int], None] | None = None) -> Detections:
+        bits = (frames[:, 0, :20] > 127).astype(int)
+        index = (bits << np.arange(20)).sum(axis=1)
+        self.largest_call = max(self.largest_call, len(frames))
+        if progress:
+            progress(len(frames))
+        shape = (len(frames), 4)
+        peak = 1 - 0.001 * np.abs(index - 7)[:, None] * np.ones(shape)
+        return Detections(self.detected[index], peak, np.full(shape, 5.0), (index,))
+
+    def describe(self, maps: Maps, index: int, points: NDArray[np.float64]) -> Descriptors:
+        return (points - self.truth[maps[0][index]],)
+
+    def refine(
+        self,
+        maps: Maps,
+        points: NDArray[np.float64],
+        reference_points: NDArray[np.float64],
+        descriptors: Descriptors,
+    ) -> NDArray[np.float64]:
+        assert points.shape == (WINDOW, 4, 2) and len(maps[0]) == WINDOW
+        return points + 0.7 * (self.truth[maps[0]] + descriptors[0] - points)

@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+import torch
+from oracle import coded_clip
+
+from echo_keypoints.errors import ModelError
+from echo_keypoints.networks.sknet import SKNet
+from echo_keypoints.networks.trnet import TRNet
+from echo_keypoints.networks.weights import save_weights
+from echo_keypoints.tracking import load_backend, track_clip
+from echo_keypoints.tracking.backends.torch_backend import TorchBackend
+from echo_keypoints.training.export import cloudy_frames, export_models, largest_disagreement
+
+
+@pytest.fixture(scope="module")
+def networks():
+    """Random networks, not trained; the steps of TR-net are not zero."""
+    torch.manual_seed(0)
+    sknet = SKNet.from_preset("small").eval()
+    trnet = TRNet.from_preset("small", dim=32, depth=2, embedding=16).eval()
+    torch.nn.init.normal_(trnet.step.weight, std=0.05)
+    return sknet, trnet
+
+
+@pytest.fixture(scope="module")
+def models(networks, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    save_weights(networks[0], folder / "sknet.pt")
+    save_weights(networks[1], folder / "trnet.pt")
+    assert export_models(folder) < 0.05
+    return folder
+
+
+def test_onnx_and_torch_give_the_same_tracks(models, networks):
+    onnx, torch_backend = load_backend("onnx", models, threads=1), load_backend("torch", models, device="cpu")
+    assert onnx.window == torch_backend.window == 24 and onnx.map_bytes == torch_backend.map_bytes
+    frames = cloudy_frames(24, seed=3)
+    one, other = onnx.detect(frames), torch_backend.detect(frames)
+    np.testing.assert_allclose(one.points, other.points, atol=0.05)
+    np.testing.assert_allclose(one.peak, other.peak, atol=1e-4)
+    np.testing.assert_allclose(one.spread_px, other.spread_px, atol=0.05)
+    for ours, theirs in zip(one.maps, other.maps, strict=True):
+        np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-3)
+    assert largest_disagreement(onnx, torch_backend, frames) < 0.05
+    clip = coded_clip(30)
+    tracks = [track_clip(clip, backend, reference=4) for backend in (onnx, torch_backend)]
+    np.testing.assert_allclose(tracks[0].points_px, tracks[1].points_px, atol=0.05)
+    moved = np.abs(tracks[0].points_px - track_clip(clip, onnx, reference=4, iterations=0).points_px)
+    assert moved.max() > 0.5  # else the refiner was not compared at all
+
+
+def test_detection_does_not_depend_on_the_batch_or_the_threads(models):
+    frames = cloudy_frames(5, seed=1)
+    whole = load_backend("onnx", models, threads=2).detect(frames)
+    single = load_backend("onnx", models, threads=1)
+    for i in range(5):
+        np.testing.assert_allclose(single.detect(frames[i : i + 1]).points[0], whole.points[i], atol=1e-3)
+
+
+def test_the_detector_graph_takes_batches(models):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    session = onnxruntime.InferenceSession(models / "detector.onnx", providers=["CPUExecutionProvider"])
+    frames = cloudy_frames(3)
+    batch = session.run(["points"], {"frames": frames})[0]
+    single = session.run(["points"], {"frames": frames[2:]})[0]
+    np.testing.assert_allclose(batch[2:], single, atol=0.01)
+
+
+def test_exported_files_hold_no_paths_of_this_machine(models):
+    for name in ("detector.onnx", "descriptor.onnx", "refiner.onnx"):
+        content = (models / name).read_bytes()
+        assert b'File "' not in content and b"site-packages" not in content
+
+
+def test_models_are_identified_by_their_hash(models):
+    backend = load_backend("onnx", models)
+    assert set(backend.models) == {"detector.onnx", "descriptor.onnx", "refiner.onnx"}
+    assert all(len(value) == 64 for value in backend.models.values())
+    assert set(load_backend("torch", models, device="cpu").models) == {"sknet.pt", "trnet.pt"}
+
+
+def test_bfloat16_stays_near(networks):
+    frames = cloudy_frames(2)
+    exact, rough = (TorchBackend(*networks, bfloat16=on).detect(frames) for on in (False, True))
+    np.testing.assert_allclose(rough.peak, exact.peak, rtol=0.05, atol=0.02)
+
+
+def test_missing_and_damaged_weights_give_one_sentence(models, tmp_path):
+    with pytest.raises(ModelError, match=r"detector\.onnx is missing"):
+        load_backend("onnx", tmp_path)
+    for name in ("detector.onnx", "descriptor.onnx", "refiner.onnx"):
+        (tmp_path / name).write_bytes((models / name).read_bytes()[:1000])
+    with pytest.raises(ModelError, match=r"detector\.onnx is damaged"):
+        load_backend("onnx", tmp_path)
+    with pytest.raises(ModelError, match="choose onnx or torch"):
+        load_backend("tensorflow", models)
+    with pytest.raises(ModelError, match="use the torch engine"):
+        load_backend("onnx", models, device="cuda")
+    if not torch.cuda.is_available():
+        with pytest.raises(ModelError, match="no device cuda"):
+            load_backend("torch", models, device="cuda")

@@ -1,0 +1,80 @@
+import json
+
+import numpy as np
+import pytest
+
+from echo_keypoints.clip import ClipHeader
+from echo_keypoints.readers import read_clip
+from echo_keypoints.tracking.region import REGION_FRAMES, scan_region
+
+
+def header(height, width, region=None):
+    return ClipHeader("x", 20, height, width, np.arange(20.0), "test", scan_region=region)
+
+
+def screen(seed=0, frames=20, height=300, width=400):
+    """A fan of speckle with apex (200, 40), radius 220; text, a scale and the sweeping cursor of an ECG."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width]
+    radius, angle = np.hypot(x - 200, y - 40), np.arctan2(x - 200, y - 40)
+    fan = (radius < 220) & (np.abs(angle) < 0.7)
+    clip = np.zeros((frames, height, width), np.uint8)
+    clip[:, fan] = rng.integers(20, 200, (frames, fan.sum()), dtype=np.uint8)
+    clip[:, 20:40, 10:80] = 255
+    clip[:, ::10, 390:395] = 255
+    for i in range(frames):
+        clip[i, 262:298, 15 * i : 15 * i + 6] = 220
+    rows, columns = np.flatnonzero(fan.any(1)), np.flatnonzero(fan.any(0))
+    return list(clip), (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
+
+
+def test_finds_the_fan_and_nothing_else():
+    frames, truth = screen()
+    np.testing.assert_allclose(scan_region(header(300, 400), frames), truth, atol=8)
+
+
+def test_is_bounded_by_the_region_of_the_file():
+    frames, _ = screen()
+    x0, y0, x1, y1 = scan_region(header(300, 400, (150, 0, 400, 200)), frames)
+    assert 150 <= x0 < x1 <= 400 and 0 <= y0 < y1 <= 200
+
+
+def test_still_frames_give_the_region_of_the_file_or_the_whole_frame():
+    still = [np.full((300, 400), 80, np.uint8)] * 5
+    assert scan_region(header(300, 400), still) == (0, 0, 400, 300)
+    assert scan_region(header(300, 400, (10, 20, 300, 250)), still) == (10, 20, 300, 250)
+
+
+def test_a_region_larger_than_the_image_is_cut_and_one_outside_is_dropped():
+    still = [np.zeros((240, 320), np.uint8)] * 2
+    assert scan_region(header(240, 320, (84, 31, 596, 415)), still) == (84, 31, 320, 240)
+    assert scan_region(header(240, 320, (400, 300, 900, 700)), still) == (0, 0, 320, 240)
+
+
+def test_two_frames_are_enough():
+    frames, truth = screen(frames=2)
+    np.testing.assert_allclose(scan_region(header(300, 400), frames), truth, atol=8)
+
+
+def test_speckle_up_to_the_border_is_kept_whole():
+    frames = list(np.random.default_rng(0).integers(0, 255, (6, 97, 131), dtype=np.uint8))
+    assert scan_region(header(97, 131), frames) == (0, 0, 131, 97)
+
+
+def test_real_clips_keep_their_landmarks_with_room_around(shared_data):
+    readings = json.loads((shared_data / "plax" / "annotations.json").read_text())
+    for name, reading in readings.items():
+        clip = read_clip(shared_data / "plax" / name)
+        x0, y0, x1, y1 = scan_region(clip.header, list(clip.pixels[:REGION_FRAMES]))
+        for frame in reading["frames"].values():
+            for reader in ("reader_A", "reader_B"):
+                points = np.array(frame[reader]["points"])
+                margins = np.concatenate((points - (x0, y0), (x1, y1) - points))
+                assert margins.min() > 0.05 * (y1 - y0), name
+
+
+def test_toshiba_fan_without_the_ecg_and_the_depth_scale(shared_data):
+    clip = read_clip(shared_data / "plax" / "toshiba_xario_plax.dcm")
+    box = scan_region(clip.header, list(clip.pixels[:REGION_FRAMES]))
+    # Read off the screen: the fan spans columns 140..690; of its near field, from row 85 on, little shows.
+    assert box == pytest.approx((144, 120, 684, 509), abs=20)
