@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -59,13 +60,8 @@ def _open_frames(
     file: DicomFile, pixels: PixelElement, source: str, shape: tuple[int, int, int], warnings: tuple[str, ...]
 ) -> ClipSource:
     """Open a cine whose frames are stored one by one."""
-    decoder = FrameDecoder(file.header, file.transfer_syntax, source)
-    try:
-        spans = _index(file, pixels, decoder, shape[0])
-    except ClipError as error:
-        raise ClipError(f"{source} cannot be read, as {error}; export it again.") from error
-
-    def decode(convert: Callable[[bytes], NDArray[np.uint8]], indices: range) -> Iterator[NDArray[np.uint8]]:
+    decoder = FrameDecoder(file.header, file.transfer_syntax, source)    spans = _index(file, pixels, decoder, shape[0])
+def decode(convert: Callable[[bytes], NDArray[np.uint8]], indices: range) -> Iterator[NDArray[np.uint8]]:
         with file.open() as stream:
             for index in indices:
                 yield convert(read_spans(stream, spans[index]))
@@ -91,16 +87,20 @@ def _index(
         if file.transfer_syntax in UNCOMPRESSED:
             available = stream.seek(0, 2) - pixels.offset
             stored = available if pixels.length is None else min(available, pixels.length)
-            return native_frames(pixels, available, frame_count, decoder.frame_bytes(stored, frame_count))
+            frame_bytes = decoder.frame_bytes(stored, frame_count)
+            return native_frames(pixels, available, frame_count, frame_bytes, decoder.source)
         if file.transfer_syntax in (*JPEG_8_BIT, *JPEG_XL, *PYDICOM_COMPRESSED):
-            return encapsulated_frames(stream, pixels.offset, file.header, frame_count)
-    raise ClipError(f"its transfer syntax ({_syntax_name(file)}) is not supported")
+            return encapsulated_frames(stream, pixels.offset, file.header, frame_count, decoder.source)
+    raise ClipError(
+        f"{decoder.source} is compressed in a way that is not read (transfer syntax {_syntax_name(file)}); "
+        "export it as JPEG or uncompressed DICOM."
+    )
 
 
 def _open_video(file: DicomFile, pixels: PixelElement, source: str, warnings: tuple[str, ...]) -> ClipSource:
     """Open a cine stored as one MPEG-2, MPEG-4, H.264 or HEVC stream."""
     with file.open() as stream:
-        _, spans = encapsulated_items(stream, pixels.offset)
+        _, spans = encapsulated_items(stream, pixels.offset, source)
         check_whole_file(source, sum(length for _, length in spans))
         video = ByteStream(read_spans(stream, spans), VIDEO_SYNTAXES[file.transfer_syntax])
     scan = scan_video(video, source)
@@ -126,7 +126,9 @@ def _frame_count(header: Dataset) -> int:
 
 
 def _syntax_name(file: DicomFile) -> str:
-    return str(UID(file.transfer_syntax).name)
+    """Name the transfer syntax; a UID with letters in it is damage, and not repeated."""
+    syntax = file.transfer_syntax
+    return str(UID(syntax).name) if re.fullmatch(r"[0-9.]{1,64}", syntax) else "unknown"
 
 
 def _metadata(file: DicomFile, coloured: bool) -> dict[str, Any]:

@@ -83,8 +83,7 @@ def open_dicom_file(path: Path, source: str) -> DicomFile:
         path: the file.
         source: its base name, for messages.
 
-    Raises:
-        ClipError: the file inflates beyond the limit.
+    Raises:        ClipError: the file inflates beyond the limit, or its pixels are floating-point numbers.
     """
     inflated = _inflated(path, source)
 
@@ -94,7 +93,7 @@ def open_dicom_file(path: Path, source: str) -> DicomFile:
     with open_stream() as stream:
         tags = [Tag(keyword) for keyword in _ELEMENTS]
         header = pydicom.dcmread(stream, stop_before_pixels=True, force=True, specific_tags=tags)
-        pixels, syntax = _pixel_element(stream)
+        pixels, syntax = _pixel_element(stream, source)
     stated = getattr(header.file_meta, "TransferSyntaxUID", None) if inflated is None else None
     return DicomFile(header, str(stated or syntax), open_stream, pixels)
 
@@ -112,7 +111,7 @@ def _inflated(path: Path, source: str) -> bytes | None:
     return data
 
 
-def _pixel_element(stream: BinaryIO) -> tuple[PixelElement | None, str]:
+def _pixel_element(stream: BinaryIO, source: str) -> tuple[PixelElement | None, str]:
     """Read the element header at the stream's position, which is Pixel Data's or the end of the file.
 
     Returns:
@@ -125,7 +124,7 @@ def _pixel_element(stream: BinaryIO) -> tuple[PixelElement | None, str]:
     head = stream.read(12)
     order, tag = ("<", head[:4]) if head[:1] == b"\xe0" else (">", head[1::-1] + head[3:1:-1])
     if tag in (b"\xe0\x7f\x08\x00", b"\xe0\x7f\x09\x00"):
-        raise ClipError("Floating-point pixels are not an ultrasound image; export the clip as 8-bit DICOM.")
+        raise ClipError(f"{source} holds floating-point pixels, not an ultrasound image; export 8-bit DICOM.")
     if tag != b"\xe0\x7f\x10\x00" or len(head) < 12:
         return None, _IMPLICIT_LITTLE
     # An implicit length is even, and 'O' and 'U', the first letters of the possible VRs, are odd.

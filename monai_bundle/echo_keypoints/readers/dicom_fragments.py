@@ -24,39 +24,38 @@ _CODE_STREAM_STARTS = (b"\xff\xd8", b"\xff\x4f\xff\x51", b"\xff\x0a", b"\x00\x00
 
 
 def native_frames(
-    pixels: PixelElement, available: int, frame_count: int, frame_bytes: int
+    pixels: PixelElement, available: int, frame_count: int, frame_bytes: int, source: str
 ) -> list[list[Span]]:
     """Index uncompressed frames, which lie one after another.
 
-    Args:
-        pixels: the pixel data.
-        available: bytes in the stream from the start of the pixel data on.
-        frame_count: number of frames.
-        frame_bytes: size of one frame.
-
+        Args:
+            pixels: the pixel data.
+            available: bytes in the stream from the start of the pixel data on.
+            frame_count: number of frames.        frame_bytes: size of one frame.
+            source: base name of the file, for messages.
     Raises:
-        ClipError: the stream holds fewer bytes than the header promises.
+            ClipError: the stream holds fewer bytes than the header promises.
     """
     length = available if pixels.length is None else min(available, pixels.length)
     if length < frame_count * frame_bytes:
         raise ClipError(
-            f"its header promises {frame_count} frames of {frame_bytes} bytes but {length} bytes are there"
+            f"{source} promises {frame_count} frames of {frame_bytes} bytes but holds {length} bytes of them; "
+            "export it again."
         )
     return [[(pixels.offset + index * frame_bytes, frame_bytes)] for index in range(frame_count)]
 
 
-def encapsulated_items(stream: BinaryIO, offset: int) -> tuple[list[int], list[Span]]:
+def encapsulated_items(stream: BinaryIO, offset: int, source: str) -> tuple[list[int], list[Span]]:
     """Walk over the items of encapsulated pixel data.
 
-    Args:
-        stream: the file.
-        offset: where the value of Pixel Data starts.
-
+        Args:
+            stream: the file.        offset: where the value of Pixel Data starts.
+            source: base name of the file, for messages.
     Returns:
-        The basic offset table, and the span of every fragment.
+            The basic offset table, and the span of every fragment.
 
-    Raises:
-        ClipError: an item is malformed or reaches beyond the end of the file.
+        Raises:
+            ClipError: an item is malformed or reaches beyond the end of the file.
     """
     end = stream.seek(0, 2)
     spans: list[Span] = []
@@ -67,16 +66,18 @@ def encapsulated_items(stream: BinaryIO, offset: int) -> tuple[list[int], list[S
             break
         (length,) = struct.unpack("<I", head[4:8]) if len(head) == 8 else (0,)
         if head[:4] != _ITEM or offset + 8 + length > end:
-            raise ClipError("its compressed frames are cut short or damaged")
+            raise ClipError(f"The compressed frames of {source} are cut short or damaged; export it again.")
         spans.append((offset + 8, length))
         offset += 8 + length
     if not spans:
-        raise ClipError("it holds no compressed frames")
+        raise ClipError(f"{source} holds no compressed frames; export it again.")
     table = read_spans(stream, spans[:1])
     return list(struct.unpack(f"<{len(table) // 4}I", table[: len(table) // 4 * 4])), spans[1:]
 
 
-def encapsulated_frames(stream: BinaryIO, offset: int, header: Dataset, frame_count: int) -> list[list[Span]]:
+def encapsulated_frames(
+    stream: BinaryIO, offset: int, header: Dataset, frame_count: int, source: str
+) -> list[list[Span]]:
     """Index compressed frames, each one fragment or several.
 
     Frames are told apart by their number (one fragment each), else the extended or basic offset table, else
@@ -85,11 +86,11 @@ def encapsulated_frames(stream: BinaryIO, offset: int, header: Dataset, frame_co
     Raises:
         ClipError: the fragments do not make up the number of frames that the header promises.
     """
-    table, spans = encapsulated_items(stream, offset)
+    table, spans = encapsulated_items(stream, offset, source)
     if len(spans) == frame_count:
         return [[span] for span in spans]
     if len(spans) < frame_count:
-        raise ClipError(f"its header promises {frame_count} frames but only {len(spans)} are there")
+        raise ClipError(f"{source} promises {frame_count} frames but holds {len(spans)}; export it again.")
     extended = header.get("ExtendedOffsetTable")
     if extended and len(extended) == 8 * frame_count:
         table = list(struct.unpack(f"<{frame_count}Q", extended))
@@ -103,7 +104,9 @@ def encapsulated_frames(stream: BinaryIO, offset: int, header: Dataset, frame_co
             frames.append([])
         frames[-1].append(span)
     if len(frames) != frame_count:
-        raise ClipError(f"its header promises {frame_count} frames but {len(frames)} can be told apart")
+        raise ClipError(
+            f"{source} promises {frame_count} frames but {len(frames)} can be told apart; export it again."
+        )
     return frames
 
 
