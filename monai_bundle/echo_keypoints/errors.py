@@ -19,3 +19,7 @@ class ModelError(EchoKeypointsError):
 
 class QueryError(EchoKeypointsError):
     """Points or frames that the user gave do not fit the clip."""
+
+
+class ResultError(EchoKeypointsError):
+    """A result file is damaged or another kind of file, or an output folder holds another clip's results."""

@@ -1,0 +1,22 @@
+"""The versioned result of an analysis: `AnalysisResult` in memory, ``result.json`` on disk."""
+
+from echo_keypoints.results.codec import SCHEMA_VERSION, from_document, schema, to_document
+from echo_keypoints.results.files import atomic_path, file_digest
+from echo_keypoints.results.result import AnalysisResult, AuditEntry, utc_now
+from echo_keypoints.results.store import RESULT_NAME, claim_folder, load_result, save_result
+
+__all__ = [
+    "RESULT_NAME",
+    "SCHEMA_VERSION",
+    "AnalysisResult",
+    "AuditEntry",
+    "atomic_path",
+    "claim_folder",
+    "file_digest",
+    "from_document",
+    "load_result",
+    "save_result",
+    "schema",
+    "to_document",
+    "utc_now",
+]

@@ -1,0 +1,116 @@
+"""``result.json`` on disk: written whole, read with care, never over another clip's."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from echo_keypoints.errors import ResultError
+from echo_keypoints.results.codec import from_document, to_document
+from echo_keypoints.results.files import atomic_path
+from echo_keypoints.results.result import AnalysisResult
+
+RESULT_NAME = "result.json"
+_SIZE_LIMIT = 1 << 30  # a result of 100,000 frames takes some 50 MB
+
+
+def load_result(path: str | Path) -> AnalysisResult:
+    """Read a ``result.json``.
+
+    Args:
+        path: the file, or the folder that holds it.
+
+    Raises:
+        ResultError: the file is missing, damaged, or not a result of EchoKeypoints.
+    """
+    path = Path(path)
+    path = path / RESULT_NAME if path.is_dir() else path
+    try:
+        if path.stat().st_size > _SIZE_LIMIT:
+            raise ValueError("it is larger than any result")
+        document = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+        if not isinstance(document, dict) or "schema_version" not in document:
+            raise ValueError("it is not a result of EchoKeypoints")
+        return from_document(document)
+    except FileNotFoundError:
+        raise ResultError(f"{path.name}: there is no such file; analyse the clip first.") from None
+    except KeyError as error:
+        problem = f"it lacks {error}"
+    except (OSError, ValueError, TypeError, IndexError, AttributeError, RecursionError) as error:
+        problem = _first_line(error)
+    raise ResultError(f"{path.name} cannot be used as a result ({problem}); analyse the clip again.")
+
+
+def save_result(result: AnalysisResult, path: str | Path) -> None:
+    """Write a result as JSON, at once or not at all.
+
+    A file that is already there is replaced only by a later state of the same clip's result, whose audit trail
+    begins with all that was in the old one.
+
+    Raises:
+        ResultError: the file there is another clip's, is no result, or its audit trail would lose entries.
+    """
+    path = Path(path)
+    if path.exists():
+        old = load_result(path)
+        _check_same_clip(old, result, path.name)
+        if result.audit[: len(old.audit)] != old.audit:
+            raise ResultError(f"{path.name} has audit entries that would be lost; load it and amend it instead.")
+    text = json.dumps(to_document(result), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    with atomic_path(path) as part:
+        part.write_text(text + "\n", encoding="utf-8")
+
+
+def claim_folder(
+    output: Path, source: str, sha256: str | None, *, overwrite: bool = False
+) -> tuple[Path, AnalysisResult | None]:
+    """Find the folder for a clip's results, ``output / stem of source``, and make sure that it may be written.
+
+    Args:
+        output: folder that holds one folder a clip.
+        source: base name of the clip.
+        sha256: digest of the clip's file (`file_digest`).
+        overwrite: replace an earlier result of this same clip.
+
+    Returns:
+        The folder (made if absent) and the earlier result that it holds, if any.
+
+    Raises:
+        ResultError: the folder holds results of another clip, or of this one and `overwrite` is off, or
+            something that is no result.
+    """
+    folder = output / (Path(source).stem or source)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        occupied = any(not item.name.startswith(".part-") for item in folder.iterdir())
+    except OSError as error:
+        raise ResultError(f"{source}: cannot write to the folder {folder.name} ({error.strerror}).") from None
+    if not occupied:
+        return folder, None
+    if not (folder / RESULT_NAME).exists():
+        raise ResultError(f"{source}: the folder {folder.name} holds other files; choose another output folder.")
+    old = load_result(folder)
+    if old.clip.source != source or old.clip_sha256 != sha256:
+        raise ResultError(
+            f"{source}: the folder {folder.name} holds results of another clip ({old.clip.source}); "
+            "choose another output folder."
+        )
+    if not overwrite:
+        raise ResultError(f"{source} has been analysed before; use --overwrite to do it again.")
+    return folder, old
+
+
+def _check_same_clip(old: AnalysisResult, new: AnalysisResult, name: str) -> None:
+    if (old.clip.source, old.clip_sha256) != (new.clip.source, new.clip_sha256):
+        raise ResultError(
+            f"{name} holds the result of another clip ({old.clip.source}); choose another output folder."
+        )
+
+
+def _refuse_constant(text: str) -> float:
+    """Refuse NaN and Infinity, which JSON does not have."""
+    raise ValueError(f"{text} is not JSON")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
