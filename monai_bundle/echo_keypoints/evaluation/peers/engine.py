@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
 from echo_keypoints.clip import Clip, ClipHeader
-from echo_keypoints.tracking import Session, open_session
-from echo_keypoints.tracking.backends.base import Backend
-from echo_keypoints.tracking.reference import choose_reference
+from echo_keypoints.tracking import Session, load_backend, open_session
+from echo_keypoints.tracking.backends.base import Backend, model_file, models_directory
 
 from .protocol import Floats, Query, Trajectories, Video
 
@@ -19,11 +18,13 @@ class Engine:
     """A back end with the session of the clip it saw last: both trackers, and both starts, detect only once.
 
     Args:
-        load: gives the back end; called when it is first needed, so that peers alone need no weights.
+        name: of the back end, ``"onnx"`` or ``"torch"``; it is loaded when first needed.
+        folder: of the weights; those that came with the software by default.
     """
 
-    def __init__(self, load: Callable[[], Backend]) -> None:
-        self._load = load
+    def __init__(self, name: str = "onnx", folder: Path | None = None) -> None:
+        self._name = name
+        self._folder = folder
         self._open: tuple[Clip, Session] | None = None
 
     @cached_property
@@ -33,7 +34,15 @@ class Engine:
         Raises:
             ModelError: its weights are missing or damaged.
         """
-        return self._load()
+        return load_backend(self._name, self._folder)
+
+    def weights(self, file: str) -> Path:
+        """Path of a file among the weights.
+
+        Raises:
+            ModelError: it is not there.
+        """
+        return model_file(self._folder or models_directory(), file)
 
     def session(self, clip: Clip) -> Session:
         """Read and detect a clip, or give what the last call for it made."""
@@ -43,11 +52,9 @@ class Engine:
         return self._open[1]
 
     def reference(self, clip: Clip) -> Query:
-        """What the paper refines from: the frame with the largest sum of peaks, and SK-net's points there."""
-        session = self.session(clip)
-        found = session.detections
-        frame = choose_reference("confidence", found.points, found.peak)
-        return Query(frame, session.letterbox.to_original(found.points[frame]))
+        """What TR-net starts from end to end: SK-net's most confident frame, and the points there."""
+        tracking = self.session(clip).track()
+        return Query(tracking.reference_frame, tracking.points_px[tracking.reference_frame])
 
     def close(self) -> None:
         """Free the last session."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 
 from echo_keypoints.errors import EchoKeypointsError
-from echo_keypoints.tracking.backends.base import models_directory
 
 from .block_matching import BlockMatching
 from .dis import DIS
@@ -38,7 +37,7 @@ class Entry:
 def _flownet(chained: bool, engine: Engine) -> Tracker:
     from .flownet import FlowNetTracker  # needs torch, which the others do not
 
-    return FlowNetTracker(models_directory() / "flownet.pt", chained=chained)
+    return FlowNetTracker(engine.weights("flownet.pt"), chained=chained)
 
 
 TRACKERS: dict[str, Entry] = {
