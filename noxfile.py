@@ -1,0 +1,16 @@
+"""One command tests everything: ``nox``. Each session has its own environment, because their pins exclude each other."""
+
+import nox
+
+nox.options.default_venv_backend = "venv"
+nox.options.error_on_missing_interpreters = True
+
+
+@nox.session
+def engine(session: nox.Session) -> None:
+    """Engine and MONAI bundle: style, types, tests. Arguments after ``--`` go to pytest."""
+    session.install("-c", "constraints.txt", "-e", ".[dev]")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("mypy")
+    session.run("pytest", *session.posargs, env={"OMP_NUM_THREADS": "2"})
