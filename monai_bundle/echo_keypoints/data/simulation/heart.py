@@ -36,7 +36,7 @@ class Heart:
         shortening: longitudinal shortening, apex fixed.
         rv_width: right-ventricular cavity in front of the septum.
         anterior_leaflet: length of the anterior mitral leaflet.
-        landmark_u: where along the axis the four landmarks lie (at the leaflets' tips).
+        closure_rad: angle of the closed leaflets to the axis.
     """
 
     pathology: str
@@ -57,7 +57,12 @@ class Heart:
     shortening: float
     rv_width: float
     anterior_leaflet: float
-    landmark_u: float
+    closure_rad: float
+
+    @property
+    def landmark_u(self) -> float:
+        """Where along the axis the landmarks lie: just below the tips of the closed leaflets (ASE 2015)."""
+        return self.base_length - self.anterior_leaflet * float(np.cos(self.closure_rad)) - 1.0
 
     def cavity(self, u: FloatArray, side: int) -> FloatArray:
         """Distance of the endocardium from the axis at end-diastole; `side` -1 septum, +1 posterior."""
@@ -139,14 +144,12 @@ def sample_heart(rng: np.random.Generator, pathology: str | None = None) -> Hear
         pathology = "normal" if rng.random() < 0.5 else str(rng.choice(PATHOLOGIES[1:]))
     if pathology not in PATHOLOGIES:
         raise ValueError(f"unknown pathology {pathology!r}; choose one of {', '.join(PATHOLOGIES)}")
-    base_length = uniform(22, 42)
-    leaflet = uniform(18, 28)
     heart = Heart(
         pathology=pathology,
         cycle=sample_cycle(rng),
         radius=uniform(18, 29),
         apex_length=uniform(45, 72),
-        base_length=base_length,
+        base_length=uniform(22, 42),
         septum=uniform(6, 12),
         posterior=uniform(6, 12),
         basal_bulge=uniform(0, 5) if rng.random() < 0.4 else 0.0,
@@ -159,8 +162,8 @@ def sample_heart(rng: np.random.Generator, pathology: str | None = None) -> Hear
         posterior_delay=uniform(0.0, 0.05),
         shortening=uniform(0.08, 0.2),
         rv_width=uniform(8, 28),
-        anterior_leaflet=leaflet,
-        landmark_u=base_length - leaflet * uniform(0.75, 1.15),
+        anterior_leaflet=uniform(17, 28),
+        closure_rad=uniform(0.25, 0.6),
     )
     if pathology == "heart_failure":
         return replace(

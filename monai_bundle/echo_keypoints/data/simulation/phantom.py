@@ -77,8 +77,7 @@ class Phantom:
         u, v = self._plane_to_heart(np.zeros(1), np.zeros(1), 0.0)
         self._tissue = paint(self.heart, rng, style=self.style, beam=(self._tilt, float(u[0]), float(v[0])))
         self._leaflet = {
-            "echo": log_uniform(rng, 0.1, 1.2), "width": rng.uniform(1.2, 3.2), "closed": rng.uniform(0.25, 0.6),
-            "open": rng.uniform(0.2, 0.7), "cusp_echo": log_uniform(rng, 0.05, 0.8) * (rng.random() < 0.8),
+            "echo": log_uniform(rng, 0.1, 1.2), "width": rng.uniform(1.2, 3.2), "open": rng.uniform(0.2, 0.7), "cusp_echo": log_uniform(rng, 0.05, 0.8) * (rng.random() < 0.8),
         }  # fmt: skip
         self._overlay = draw_overlays(size, self.screen.inside, rng)
         self._jpeg_quality = int(rng.uniform(25, 92)) if rng.random() < 0.4 else None
@@ -217,10 +216,10 @@ class Phantom:
         opening = float(heart.cycle.mitral_opening(np.asarray(phase)))
         s = np.linspace(0, 1, 14)
         length = heart.anterior_leaflet
-        swing = (1 - opening) * spec["closed"] - opening * spec["open"]
+        swing = (1 - opening) * heart.closure_rad - opening * spec["open"]
         anterior = np.stack([annulus - length * s * np.cos(swing), -0.15 * heart.radius + length * np.sin(swing) * s * (1.25 - 0.25 * s)], -1)
         short = 0.6 * length
-        swing = -(1 - opening) * (spec["closed"] + 0.25) + 0.25 * opening
+        swing = -(1 - opening) * (heart.closure_rad + 0.25) + 0.25 * opening
         posterior = np.stack([annulus - short * s * np.cos(swing), 0.82 * heart.radius * (1 - 0.3 * heart.posterior_motion * contraction) + short * np.sin(swing) * s], -1)
         lines = [(anterior, spec["echo"]), (posterior, spec["echo"])]
         if spec["cusp_echo"]:
