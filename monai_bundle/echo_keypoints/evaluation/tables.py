@@ -95,7 +95,7 @@ def _estimates(runs: Sequence[Run], tracker: str, seed: int) -> dict[str, Estima
 
 
 def to_markdown(tables: Sequence[Table], notes: Sequence[str]) -> str:
-    """Write the report as Markdown; the best tracker of every column is bold."""
+    """Write the report as Markdown; the best value of every column is bold."""
     parts = ["# How good", LEGEND]
     parts += [_table(table) for table in tables]
     if notes:
@@ -119,22 +119,21 @@ def _table(table: Table) -> str:
 
 
 def _best(table: Table, name: str) -> str | None:
-    """The tracker with the best value; readers do not compete."""
-    values = {
-        row.tracker: row.metrics[name].mean
-        for row in table.rows
-        if row.tracker not in READERS and name in row.metrics and not math.isnan(row.metrics[name].mean)
-    }
+    """The best value as it is printed, if there is a competition; readers do not take part."""
+    values = [
+        row.metrics[name].mean for row in table.rows if row.tracker not in READERS and name in row.metrics
+    ]
+    values = [value for value in values if not math.isnan(value)]
     if len(values) < 2:
         return None
-    return (max if name.startswith("delta") else min)(values, key=lambda tracker: values[tracker])
+    return f"{max(values) if name.startswith('delta') else min(values):.2f}"
 
 
 def _cell(row: Row, name: str, best: str | None) -> str:
     if name not in row.metrics:
         return "–"
     text = f"{row.metrics[name].mean:.2f}"
-    return f"**{text}**" if row.tracker == best else text
+    return f"**{text}**" if text == best and row.tracker not in READERS else text
 
 
 def to_json(
