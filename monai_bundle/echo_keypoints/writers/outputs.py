@@ -1,0 +1,47 @@
+"""All files of one result in its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from echo_keypoints.clip import ClipSource
+from echo_keypoints.results import RESULT_NAME, AnalysisResult, save_result
+
+
+def write_outputs(
+    result: AnalysisResult, source: ClipSource, folder: Path, *, video: bool = True, gif: bool = False
+) -> list[Path]:
+    """Write ``result.json``, ``curves.csv`` and ``curves.png``, and on request ``overlay.mp4`` and ``overlay.gif``.
+
+    The result comes first: whatever befalls the pictures, it is there.
+
+    Args:
+        result: of the clip.
+        source: the clip, read again for the video.
+        folder: where to write (`results.claim_folder`).
+        video: write the MP4.
+        gif: write the GIF.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        ResultError: the folder holds another clip's result.
+        OSError: the folder cannot be written to.
+    """
+    from echo_keypoints.writers.csv import write_csv
+    from echo_keypoints.writers.plot import write_plot
+
+    save_result(result, folder / RESULT_NAME)
+    write_csv(result, folder / "curves.csv")
+    write_plot(result, folder / "curves.png")
+    written = [folder / name for name in (RESULT_NAME, "curves.csv", "curves.png")]
+    if video or gif:
+        from echo_keypoints.writers.overlay import painted_frames
+        from echo_keypoints.writers.video import write_gif, write_mp4
+
+        for wanted, write, name in ((video, write_mp4, "overlay.mp4"), (gif, write_gif, "overlay.gif")):
+            if wanted:
+                write(painted_frames(result, source), result.clip.frame_times_s, folder / name)
+                written.append(folder / name)
+    return written
