@@ -1,7 +1,11 @@
 """SK-net: the static key-point detector, an HRNet that never leaves full resolution (paper, section 3.1).
 
-Four streams at strides 1, 2, 4 and 8 run side by side and exchange what they see; each of them votes for the
-heat-maps. The streams themselves are the context features F_cp that TR-net reads (section 3.2).
+Streams at strides 1, 2, 4 and 8 run side by side and exchange what they see; each of them votes for the heat-maps.
+The streams themselves are the context features F_cp that TR-net reads (section 3.2).
+
+The ``paper`` preset runs all four from the start. Nearly all of its cost is the full-resolution stream, so ``small``
+runs the exchange at half resolution and below (with one more stream at stride 16 for the wide view), and lets the
+full-resolution stream join at the end, where it places the peaks.
 """
 
 from __future__ import annotations
@@ -16,10 +20,10 @@ from torch import Tensor, nn
 from echo_keypoints.anatomy import LANDMARKS
 
 STRIDES = (1, 2, 4, 8)
+"""Strides of the context features."""
 
 PRESETS: dict[str, dict[str, Any]] = {
-    # For CPUs: the expensive full-resolution stream is narrow and shallow, the wide view is bought at low resolution.
-    "small": {"widths": (8, 16, 32, 64), "blocks": (1, 1, 2, 3), "modules": (1, 1, 2)},
+    "small": {"widths": (8, 8, 16, 32, 64), "blocks": (1, 1, 2, 3), "modules": (1, 1, 2)},
     # HRNet-W32 with a stride-1 stem, as the feature sizes of the paper's Figure 2 ask.
     "paper": {"widths": (32, 64, 128, 256), "blocks": (4, 4, 4, 4), "modules": (1, 4, 3)},
 }
@@ -84,16 +88,61 @@ class ExchangeModule(nn.Module):
         return fused
 
 
+class Trunk(nn.Module):
+    """HRNet: streams are added one after the other, each at half the resolution of the one before.
+
+    Args:
+        in_channels: of the image.
+        widths: channels of the four streams.
+        blocks: residual blocks of each stream in one module.
+        modules: exchange modules in the stages with 2, 3 and 4 streams.
+    """
+
+    def __init__(
+        self, in_channels: int, widths: Sequence[int], blocks: Sequence[int], modules: Sequence[int]
+    ) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(_conv(in_channels, widths[0]), _conv(widths[0], widths[0]))
+        self.transitions = nn.ModuleList(_conv(widths[i], widths[i + 1], stride=2) for i in range(3))
+        self.stages = nn.ModuleList(
+            nn.Sequential(*(ExchangeModule(widths[: i + 2], blocks[: i + 2]) for _ in range(count)))
+            for i, count in enumerate(modules)
+        )
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """``(B, in_channels, H, W)`` → four streams at strides 1, 2, 4, 8 of the input."""
+        streams = [self.stem(x)]
+        for transition, stage in zip(self.transitions, self.stages, strict=True):
+            streams = stage([*streams, transition(streams[-1])])
+        return streams
+
+
+class FinestStream(nn.Module):
+    """The full-resolution stream that joins at the end: its own look at the image, plus what the trunk knows."""
+
+    def __init__(self, in_channels: int, width: int, trunk_width: int) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(_conv(in_channels, width), _conv(width, width, relu=False))
+        self.join = _conv(trunk_width, width, kernel=1, relu=False)
+        self.block = ResidualBlock(width)
+
+    def forward(self, x: Tensor, coarse: Tensor) -> Tensor:
+        """Image ``(B, in_channels, H, W)`` and trunk stream ``(B, C, H/2, W/2)`` → ``(B, width, H, W)``."""
+        known = F.interpolate(self.join(coarse), scale_factor=2.0, mode="bilinear", align_corners=False)
+        return self.block(F.relu(self.stem(x) + known))
+
+
 class SKNet(nn.Module):
     """Heat-map detector for the four landmarks.
 
     Args:
         in_channels: 1 for a single frame.
         landmarks: number of heat-maps.
-        widths: channels of the four streams at strides 1, 2, 4, 8.
-        blocks: residual blocks of each stream in one module.
-        modules: exchange modules in the stages with 2, 3 and 4 streams.
-        tissue_classes: classes of the auxiliary dense labelling at stride 2 (0: none). It only helps training:
+        widths: channels of the streams at strides 1, 2, 4, 8; with a fifth value the trunk runs at strides 2 to 16 and
+            the full-resolution stream joins at the end.
+        blocks: residual blocks of each of the trunk's streams in one module.
+        modules: exchange modules in the trunk's stages with 2, 3 and 4 streams.
+        tissue_classes: classes of the auxiliary dense labelling at stride 4 (0: none). It only helps training:
             a network that has to say where ventricle, atrium and aorta are mistakes them less often.
     """
 
@@ -101,57 +150,52 @@ class SKNet(nn.Module):
         self,
         in_channels: int = 1,
         landmarks: int = len(LANDMARKS),
-        widths: Sequence[int] = (8, 16, 32, 64),
+        widths: Sequence[int] = (8, 8, 16, 32, 64),
         blocks: Sequence[int] = (1, 1, 2, 3),
         modules: Sequence[int] = (1, 1, 2),
         tissue_classes: int = 0,
     ) -> None:
         super().__init__()
         self.preset: str | None = None
-        self.widths = tuple(widths)
-        self.stem = nn.Sequential(_conv(in_channels, widths[0]), _conv(widths[0], widths[0]))
-        self.transitions = nn.ModuleList(_conv(widths[i], widths[i + 1], stride=2) for i in range(3))
-        self.stages = nn.ModuleList(
-            nn.ModuleList(ExchangeModule(widths[: i + 2], blocks[: i + 2]) for _ in range(count))
-            for i, count in enumerate(modules)
-        )
+        self.overrides: dict[str, Any] = {}
+        self.widths = tuple(widths[: len(STRIDES)])
+        self.trunk = Trunk(in_channels, widths[-4:], blocks, modules)
+        self.finest = FinestStream(in_channels, widths[0], widths[1]) if len(widths) > len(STRIDES) else None
         # A 1×1 head on each stream, summed after up-sampling: the same as one head on all streams concatenated.
         self.heads = nn.ModuleList(nn.Conv2d(width, landmarks, 1) for width in widths)
         self.tissue_heads = (
-            nn.ModuleList(nn.Conv2d(width, tissue_classes, 1) for width in widths[1:]) if tissue_classes else None
+            nn.ModuleList(nn.Conv2d(width, tissue_classes, 1) for width in widths[2:]) if tissue_classes else None
         )
 
     @classmethod
     def from_preset(cls, preset: str, **overrides: Any) -> SKNet:
         """Build the network named in `PRESETS` (``"small"`` or ``"paper"``); keywords override single values."""
         network = cls(**{**PRESETS[preset], **overrides})
-        network.preset = preset
+        network.preset, network.overrides = preset, overrides
         return network
 
     def streams(self, x: Tensor) -> list[Tensor]:
-        """``(B, in_channels, H, W)`` in [0, 1], H and W divisible by 8 → four streams at strides 1, 2, 4, 8."""
-        streams = [self.stem(x)]
-        for transition, stage in zip(self.transitions, self.stages, strict=True):
-            streams.append(transition(streams[-1]))
-            for module in stage:  # type: ignore[union-attr]
-                streams = module(streams)
-        return streams
+        """``(B, in_channels, H, W)`` in [0, 1], H and W divisible by 16 → the streams, finest first."""
+        if self.finest is None:
+            return self.trunk(x)
+        coarse = self.trunk(F.avg_pool2d(x, 2))
+        return [self.finest(x, coarse[0]), *coarse]
 
     def features(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Heat-maps ``(B, landmarks, H, W)`` and the context features F_cp, one per stream."""
+        """Heat-maps ``(B, landmarks, H, W)`` and the context features F_cp at strides 1, 2, 4, 8."""
         streams = self.streams(x)
-        return _vote(self.heads, streams), tuple(streams)
+        return _vote(self.heads, streams), tuple(streams[: len(STRIDES)])
 
     def forward(self, x: Tensor) -> Tensor:
         """``(B, in_channels, H, W)`` in [0, 1] → heat-maps ``(B, landmarks, H, W)``; about 1 on a landmark."""
         return self.features(x)[0]
 
     def forward_with_tissue(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Heat-maps, and the logits ``(B, tissue_classes, H/2, W/2)`` of the auxiliary labelling (training only)."""
+        """Heat-maps, and the logits ``(B, tissue_classes, H/4, W/4)`` of the auxiliary labelling (training only)."""
         if self.tissue_heads is None:
             raise ValueError("this SKNet was built without tissue_classes")
         streams = self.streams(x)
-        return _vote(self.heads, streams), _vote(self.tissue_heads, streams[1:])
+        return _vote(self.heads, streams), _vote(self.tissue_heads, streams[2:])
 
 
 def _vote(heads: nn.ModuleList, streams: Sequence[Tensor]) -> Tensor:
