@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from echo_keypoints.data.simulation import Phantom
+from echo_keypoints.data.simulation import Phantom, SimulatedClip
 
 # Seeds below this are for training; validation and test seeds follow, and never meet.
 VALIDATION_SEED = 8_000_000
@@ -51,4 +51,47 @@ class PhantomFrames(Dataset[dict[str, Tensor]]):
             "image": torch.from_numpy(clip.video[:, None]),
             "points": torch.from_numpy(clip.points.astype(np.float32)),
             "tissue": torch.from_numpy(clip.tissue),
+        }
+
+
+class PhantomClips(Dataset[dict[str, Tensor]]):
+    """Runs of consecutive frames of many hearts, for flow and TR-net. There are no landmarks in an item.
+
+    An item is ``frames`` ``(T, 1, S, S)`` uint8, from a random moment of the beat on.
+
+    Args:
+        hearts: length of the data set.
+        frame_count: T.
+        size: side in px.
+        first_seed: seed of item 0.
+    """
+
+    def __init__(self, hearts: int, frame_count: int = 32, size: int = 224, first_seed: int = 0) -> None:
+        self.hearts, self.frame_count, self.size, self.first_seed = hearts, frame_count, size, first_seed
+
+    def __len__(self) -> int:
+        return self.hearts
+
+    def clip(self, index: int) -> SimulatedClip:
+        """Simulate the clip of an item."""
+        cv2.setNumThreads(1)
+        seed = self.first_seed + index
+        phantom = Phantom(seed, size=self.size)
+        rng = np.random.default_rng((seed, 4))
+        fps = rng.uniform(25, 80)
+        start_s = rng.uniform(0, phantom.heart.cycle.period_s)
+        return phantom.render(start_s + np.arange(self.frame_count) / fps, fps=fps)
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        return {"frames": torch.from_numpy(self.clip(index).video[:, None])}
+
+
+class TrackedPhantomClips(PhantomClips):
+    """`PhantomClips` with the truth, ``points`` ``(T, 4, 2)`` float32 px: for evaluation only."""
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        clip = self.clip(index)
+        return {
+            "frames": torch.from_numpy(clip.video[:, None]),
+            "points": torch.from_numpy(clip.points.astype(np.float32)),
         }

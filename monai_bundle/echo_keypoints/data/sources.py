@@ -1,0 +1,71 @@
+"""What each stage trains on and is validated with: the phantom by default, a user's clips where there are any.
+
+Only `labelled_frames` gives landmarks to a training. The training parts of `clips` and `pairs` have none to give;
+their validation parts have the phantom's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from echo_keypoints.data.clips import ClipWindows, LabelledFrames
+from echo_keypoints.data.pairs import FramePairs
+from echo_keypoints.data.phantoms import VALIDATION_SEED, PhantomClips, PhantomFrames, TrackedPhantomClips
+
+Items = Sequence[Mapping[str, str]] | None
+Source = Dataset[dict[str, Tensor]]
+
+
+def labelled_frames(
+    part: str, data: Items = None, frames: int = 4, size: int = 224, hearts: int = 64, seed: int = 0
+) -> Source:
+    """Frames with landmarks, for SK-net: see `PhantomFrames` and `LabelledFrames`.
+
+    Args:
+        part: ``"train"``: endless and varied; ``"validate"``: few and always the same.
+        data: clips with labels; None for the phantom.
+        frames: of one heart or clip.
+        size: side in px.
+        hearts: validation phantoms.
+        seed: of a user's clips; for the phantom, the first training heart.
+    """
+    train = _is_train(part)
+    if data is not None:
+        return LabelledFrames(data, frames, size, augment=train, seed=seed)
+    if train:
+        return PhantomFrames(VALIDATION_SEED - seed, frames, size, seed)
+    return PhantomFrames(hearts, frames, size, VALIDATION_SEED)
+
+
+def clips(
+    part: str, data: Items = None, frames: int = 32, size: int = 224, hearts: int = 16, seed: int = 0
+) -> Source:
+    """Runs of frames, for TR-net: see `PhantomClips`, `TrackedPhantomClips` and `ClipWindows`; else as above."""
+    train = _is_train(part)
+    if data is not None:
+        return ClipWindows(data, frames, size, augment=train, seed=seed)
+    if train:
+        return PhantomClips(VALIDATION_SEED - seed, frames, size, seed)
+    return TrackedPhantomClips(hearts, frames, size, VALIDATION_SEED)
+
+
+def pairs(
+    part: str,
+    data: Items = None,
+    frames: int = 24,
+    pairs: int = 6,
+    size: int = 224,
+    hearts: int = 16,
+    seed: int = 0,
+) -> Source:
+    """Pairs of frames out of `clips`, for the flow: see `FramePairs`."""
+    return FramePairs(clips(part, data, frames, size, hearts, seed), pairs)
+
+
+def _is_train(part: str) -> bool:
+    if part not in ("train", "validate"):
+        raise ValueError(f"part must be train or validate, not {part!r}")
+    return part == "train"

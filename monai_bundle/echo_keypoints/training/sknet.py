@@ -1,0 +1,91 @@
+"""`SKNetObjective`: heat-maps, positions and tissue (stage 1)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from echo_keypoints.losses import HeatmapLoss, gaussian_heatmaps
+from echo_keypoints.networks.sknet import SKNet
+from echo_keypoints.tracking.backends.detector import HeatmapDecoder
+from echo_keypoints.tracking.letterbox import MODEL_SIZE
+from echo_keypoints.training.objective import Batch, Objective, Terms, grey
+
+
+class SKNetObjective(Objective):
+    """``heatmap * eq. 1 + position * L_position + tissue * L_tissue``.
+
+    Eq. 1 alone learns slowly: almost all of a map is background. L_position, the cross-entropy between the target
+    and the soft-max of the map over space at a learnt temperature, makes the right place win against every other.
+    L_tissue is the cross-entropy of the auxiliary labelling, where the batch has ``"tissue"``.
+
+    Args:
+        network: an `SKNet` built with ``tissue_classes``.
+        sigma: of the Gaussian targets, px at 224; it scales with the size of the frames.
+        heatmap, position, tissue: weights of the terms.
+        log_temperature: where the temperature starts.
+        precision: see `Objective`.
+    """
+
+    def __init__(
+        self,
+        network: SKNet,
+        sigma: float = 5.0,
+        heatmap: float = 100.0,
+        position: float = 0.5,
+        tissue: float = 1.0,
+        log_temperature: float = 2.5,
+        precision: str = "bfloat16",
+    ) -> None:
+        super().__init__(network, precision)
+        self.network: SKNet = network
+        self.sigma = sigma
+        self.weights = {"heatmap": heatmap, "position": position, "tissue": tissue}
+        self.log_temperature = nn.Parameter(torch.tensor(log_temperature))
+        self.heatmap_loss = HeatmapLoss()
+        self.decoder = HeatmapDecoder()
+
+    def forward(self, batch: Batch) -> Terms:
+        """Judge labelled frames.
+
+        Args:
+            batch: ``image`` ``(B, F, 1, S, S)`` uint8, ``points`` ``(B, F, 4, 2)`` px of these frames, NaN where
+                there is no label, and optionally ``tissue`` ``(B, F, S/2, S/2)`` uint8.
+        """
+        frames, points = grey(batch["image"]), batch["points"].flatten(0, 1)
+        size = frames.shape[-1]
+        with self.autocast(frames):
+            heatmaps, tissue = self.network.forward_with_tissue(frames)
+        heatmaps = heatmaps.float()
+        known = points.isfinite().all(-1).float()  # (B * F, 4)
+        points = points.nan_to_num(-1.0)
+        targets = gaussian_heatmaps(points, size, self.sigma * size / MODEL_SIZE)
+        terms = {
+            "heatmap": self.heatmap_loss(heatmaps, targets, known),
+            "position": position_loss(heatmaps * self.log_temperature.exp(), targets, known),
+        }
+        if "tissue" in batch:
+            terms["tissue"] = F.cross_entropy(tissue.float(), batch["tissue"].flatten(0, 1).long())
+        loss = torch.stack([self.weights[name] * term for name, term in terms.items()]).sum()
+        result = {"loss": loss, **{name: term.detach() for name, term in terms.items()}}
+        if not self.training:
+            result["points"] = self.decoder(heatmaps)[0].unflatten(0, batch["image"].shape[:2])
+        return result
+
+
+def position_loss(logits: Tensor, targets: Tensor, weight: Tensor) -> Tensor:
+    """Cross-entropy over space between targets, normalised to sum 1, and the soft-max of the logits.
+
+    Args:
+        logits: ``(N, K, H, W)``.
+        targets: ``(N, K, H, W)``, not negative.
+        weight: ``(N, K)``.
+
+    Returns:
+        Scalar: the weighted mean.
+    """
+    shares = targets.flatten(2)
+    shares = shares / shares.sum(-1, keepdim=True).clamp_min(1e-6)
+    each = -(shares * F.log_softmax(logits.flatten(2), dim=-1)).sum(-1)
+    return (each * weight).sum() / weight.sum().clamp_min(1)
