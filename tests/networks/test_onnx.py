@@ -8,7 +8,7 @@ from torch import nn
 
 from echo_keypoints.networks import TRNet
 
-SIZE, STRIDES, WIDTHS = 64, (1, 2, 4, 8), (8, 16, 32, 64)
+SIZE, STRIDES, WIDTHS = 64, (1, 2, 4, 8), (8, 8, 16, 32)
 
 
 class Step(nn.Module):

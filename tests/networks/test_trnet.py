@@ -20,7 +20,7 @@ def window(network, batch=1, seed=0):
     generator = torch.Generator().manual_seed(seed)
     count = batch * network.window
     frames = torch.rand(count, 1, SIZE, SIZE, generator=generator)
-    maps = network.encode(frames, features(count, (8, 16, 32, 64), seed=seed))
+    maps = network.encode(frames, features(count, (8, 8, 16, 32), seed=seed))
     points = torch.rand(batch, network.window, 4, 2, generator=generator) * 30 + 17
     reference = tuple(m[:: network.window] for m in maps)
     return maps, points, points[:, 0], network.describe(reference, points[:, 0])
@@ -41,7 +41,7 @@ def moved(network):
 
 @pytest.mark.parametrize("preset", ["small", "paper"])
 def test_shapes_and_identity_at_the_start(preset):
-    network = TRNet.from_preset(preset, feature_widths=(8, 16, 32, 64)).eval()
+    network = TRNet.from_preset(preset, feature_widths=(8, 8, 16, 32)).eval()
     with torch.no_grad():
         maps, points, reference, descriptors = window(network, batch=2)
         refined = network(maps, points, reference, descriptors)
@@ -107,7 +107,7 @@ def test_correlation_of_the_image_peaks_at_the_displacement(network):
     frames = torch.rand(1, 1, SIZE, SIZE)
     target = torch.roll(frames, shifts=(1, -3), dims=(2, 3))  # moved by x -3, y +1
     point = torch.tensor([[[30.0, 31.0]]])
-    streams = features(1, (8, 16, 32, 64))
+    streams = features(1, (8, 8, 16, 32))
     with torch.no_grad():
         descriptors = network.describe(network.encode(frames, streams), point)
         patches = network._patches(network.encode(target, streams), point)

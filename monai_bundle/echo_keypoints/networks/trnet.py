@@ -41,7 +41,7 @@ STEP_PX = 4.0
 
 PRESETS: dict[str, dict[str, Any]] = {
     "small": {
-        "feature_widths": (8, 16, 32, 64),
+        "feature_widths": (8, 8, 16, 32),
         "context_widths": (8, 16, 16, 16),
         "dim": 128,
         "depth": 6,
@@ -141,7 +141,7 @@ class TRNet(nn.Module):
 
     def __init__(
         self,
-        feature_widths: Sequence[int] = (8, 16, 32, 64),
+        feature_widths: Sequence[int] = (8, 8, 16, 32),
         context_widths: Sequence[int] = (8, 16, 16, 16),
         window: int = 24,
         landmarks: int = len(LANDMARKS),
