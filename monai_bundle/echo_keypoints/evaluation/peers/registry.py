@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -55,7 +55,7 @@ TRACKERS: dict[str, Entry] = {
 }
 
 
-def choose(names: list[str] | None) -> dict[str, Entry]:
+def choose(names: Sequence[str] | None) -> dict[str, Entry]:
     """Look trackers up; None gives the default ones.
 
     Raises:
