@@ -60,8 +60,10 @@ def _open_frames(
     file: DicomFile, pixels: PixelElement, source: str, shape: tuple[int, int, int], warnings: tuple[str, ...]
 ) -> ClipSource:
     """Open a cine whose frames are stored one by one."""
-    decoder = FrameDecoder(file.header, file.transfer_syntax, source)    spans = _index(file, pixels, decoder, shape[0])
-def decode(convert: Callable[[bytes], NDArray[np.uint8]], indices: range) -> Iterator[NDArray[np.uint8]]:
+    decoder = FrameDecoder(file.header, file.transfer_syntax, source)
+    spans = _index(file, pixels, decoder, shape[0])
+
+    def decode(convert: Callable[[bytes], NDArray[np.uint8]], indices: range) -> Iterator[NDArray[np.uint8]]:
         with file.open() as stream:
             for index in indices:
                 yield convert(read_spans(stream, spans[index]))
@@ -86,7 +88,7 @@ def _index(
     with file.open() as stream:
         if file.transfer_syntax in UNCOMPRESSED:
             available = stream.seek(0, 2) - pixels.offset
-            stored = available if pixels.length is None else min(available, pixels.length)
+            stored = min(available, pixels.length or 0)
             frame_bytes = decoder.frame_bytes(stored, frame_count)
             return native_frames(pixels, available, frame_count, frame_bytes, decoder.source)
         if file.transfer_syntax in (*JPEG_8_BIT, *JPEG_XL, *PYDICOM_COMPRESSED):

@@ -83,7 +83,8 @@ def open_dicom_file(path: Path, source: str) -> DicomFile:
         path: the file.
         source: its base name, for messages.
 
-    Raises:        ClipError: the file inflates beyond the limit, or its pixels are floating-point numbers.
+    Raises:
+        ClipError: the file inflates beyond the limit, or its pixels are floating-point numbers.
     """
     inflated = _inflated(path, source)
 

@@ -28,18 +28,20 @@ def native_frames(
 ) -> list[list[Span]]:
     """Index uncompressed frames, which lie one after another.
 
-        Args:
-            pixels: the pixel data.
-            available: bytes in the stream from the start of the pixel data on.
-            frame_count: number of frames.        frame_bytes: size of one frame.
-            source: base name of the file, for messages.
+    Args:
+        pixels: the pixel data.
+        available: bytes in the stream from the start of the pixel data on.
+        frame_count: number of frames.
+        frame_bytes: size of one frame.
+        source: base name of the file, for messages.
+
     Raises:
-            ClipError: the stream holds fewer bytes than the header promises.
+        ClipError: the stream holds fewer bytes than the header promises, or is not of a stated length.
     """
-    length = available if pixels.length is None else min(available, pixels.length)
+    length = 0 if pixels.length is None else min(available, pixels.length)
     if length < frame_count * frame_bytes:
         raise ClipError(
-            f"{source} promises {frame_count} frames of {frame_bytes} bytes but holds {length} bytes of them; "
+            f"{source} promises {frame_count} frames of {frame_bytes} bytes but holds {length} bytes; "
             "export it again."
         )
     return [[(pixels.offset + index * frame_bytes, frame_bytes)] for index in range(frame_count)]
@@ -48,14 +50,16 @@ def native_frames(
 def encapsulated_items(stream: BinaryIO, offset: int, source: str) -> tuple[list[int], list[Span]]:
     """Walk over the items of encapsulated pixel data.
 
-        Args:
-            stream: the file.        offset: where the value of Pixel Data starts.
-            source: base name of the file, for messages.
-    Returns:
-            The basic offset table, and the span of every fragment.
+    Args:
+        stream: the file.
+        offset: where the value of Pixel Data starts.
+        source: base name of the file, for messages.
 
-        Raises:
-            ClipError: an item is malformed or reaches beyond the end of the file.
+    Returns:
+        The basic offset table, and the span of every fragment that is not empty.
+
+    Raises:
+        ClipError: an item is malformed or reaches beyond the end of the file.
     """
     end = stream.seek(0, 2)
     spans: list[Span] = []
@@ -72,7 +76,8 @@ def encapsulated_items(stream: BinaryIO, offset: int, source: str) -> tuple[list
     if not spans:
         raise ClipError(f"{source} holds no compressed frames; export it again.")
     table = read_spans(stream, spans[:1])
-    return list(struct.unpack(f"<{len(table) // 4}I", table[: len(table) // 4 * 4])), spans[1:]
+    fragments = [span for span in spans[1:] if span[1]]
+    return list(struct.unpack(f"<{len(table) // 4}I", table[: len(table) // 4 * 4])), fragments
 
 
 def encapsulated_frames(
