@@ -1,6 +1,6 @@
 """The versioned result of an analysis: `AnalysisResult` in memory, ``result.json`` on disk."""
 
-from echo_keypoints.results.codec import SCHEMA_VERSION, from_document, schema, to_document
+from echo_keypoints.results.codec import SCHEMA_VERSION, from_document, plain, schema, to_document
 from echo_keypoints.results.files import atomic_path, file_digest
 from echo_keypoints.results.result import AnalysisResult, AuditEntry, utc_now
 from echo_keypoints.results.store import RESULT_NAME, claim_folder, load_result, save_result
@@ -15,6 +15,7 @@ __all__ = [
     "file_digest",
     "from_document",
     "load_result",
+    "plain",
     "save_result",
     "schema",
     "to_document",

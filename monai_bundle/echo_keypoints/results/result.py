@@ -49,15 +49,15 @@ class AnalysisResult:
 
     Attributes:
         clip: the facts of the clip (no warnings: all of them are in `warnings`).
-        points_px: ``(T, 4, 2)`` float64 ``(x, y)`` in original pixels; NaN where a landmark is not measurable.
+        points_px: ``(T, 4, 2)`` float64 ``(x, y)`` in original pixels; NaN where it is not measurable.
         confidence: ``(T, 4)`` float64 in 0..1, NaN where unknown; for its meaning see `tracking`.
         reference_frame: the frame from which the tracking started.
-        reference_mode: how that frame was chosen, e.g. ``confidence`` or ``query`` (see `tracking.reference`).
+        reference_mode: how that frame was chosen, e.g. ``confidence`` or ``query`` (`tracking.reference`).
         iterations: number of refinements of the tracks.
         backend: the inference engine, e.g. ``onnx``.
         models: file name of every model used, to its SHA-256.
         anchors: the frames that a person set, in order.
-        automatic_px: ``(T, 4, 2)`` the tracks as they were before any anchor, or None where there is no anchor.
+        automatic_px: ``(T, 4, 2)`` the tracks before any anchor, or None where there is no anchor.
         clip_sha256: SHA-256 of the clip's file, or None where there is no single file.
         beats, measurements, quality: plain JSON data of the later rooms.
         audit: who changed what, oldest first.

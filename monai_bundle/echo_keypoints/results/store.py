@@ -44,8 +44,8 @@ def load_result(path: str | Path) -> AnalysisResult:
 def save_result(result: AnalysisResult, path: str | Path) -> None:
     """Write a result as JSON, at once or not at all.
 
-    A file that is already there is replaced only by a later state of the same clip's result, whose audit trail
-    begins with all that was in the old one.
+    A file that is already there is replaced only by a later state of the same clip's result, whose audit
+    trail begins with all that was in the old one.
 
     Raises:
         ResultError: the file there is another clip's, is no result, or its audit trail would lose entries.
@@ -55,7 +55,9 @@ def save_result(result: AnalysisResult, path: str | Path) -> None:
         old = load_result(path)
         _check_same_clip(old, result, path.name)
         if result.audit[: len(old.audit)] != old.audit:
-            raise ResultError(f"{path.name} has audit entries that would be lost; load it and amend it instead.")
+            raise ResultError(
+                f"{path.name} has audit entries that would be lost; load it and amend it instead."
+            )
     text = json.dumps(to_document(result), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     with atomic_path(path) as part:
         part.write_text(text + "\n", encoding="utf-8")
@@ -64,7 +66,7 @@ def save_result(result: AnalysisResult, path: str | Path) -> None:
 def claim_folder(
     output: Path, source: str, sha256: str | None, *, overwrite: bool = False
 ) -> tuple[Path, AnalysisResult | None]:
-    """Find the folder for a clip's results, ``output / stem of source``, and make sure that it may be written.
+    """Find the folder for a clip's results, ``output / stem of source``, and make sure it may be written.
 
     Args:
         output: folder that holds one folder a clip.
@@ -88,7 +90,9 @@ def claim_folder(
     if not occupied:
         return folder, None
     if not (folder / RESULT_NAME).exists():
-        raise ResultError(f"{source}: the folder {folder.name} holds other files; choose another output folder.")
+        raise ResultError(
+            f"{source}: the folder {folder.name} holds other files; choose another output folder."
+        )
     old = load_result(folder)
     if old.clip.source != source or old.clip_sha256 != sha256:
         raise ResultError(

@@ -37,4 +37,6 @@ def write_csv(result: AnalysisResult, path: Path) -> None:
                 *(length.px[frame] for length in lengths),
                 *(math.nan if length.mm is None else length.mm[frame] for length in lengths),
             ]
-            writer.writerow([frame, f"{time_s:.6f}", *(f"{v:.4f}" if math.isfinite(v) else "" for v in values)])
+            writer.writerow(
+                [frame, f"{time_s:.6f}", *(f"{v:.4f}" if math.isfinite(v) else "" for v in values)]
+            )

@@ -29,7 +29,7 @@ _UNEVEN_MS = 1e-3
 
 def write_dicom(
     video: NDArray[np.uint8],
-    times_s: NDArray[np.float64],
+    times_s: NDArray[np.floating],
     path: Path,
     *,
     spacing_mm: tuple[float, float] | None = None,
@@ -42,7 +42,7 @@ def write_dicom(
     """Write a synthetic clip as a valid Ultrasound Multi-frame file whose patient is marked as a phantom.
 
     Evenly spaced frames get a FrameTime, others a FrameTimeVector. With a spacing, one ultrasound region of
-    tissue carries the scale (PS3.3 C.8.5.5). UIDs follow from the arguments: the same clip gives the same file.
+    tissue carries the scale (PS3.3 C.8.5.5). The same arguments give the same file, UIDs included.
 
     Args:
         video: ``(T, H, W)`` uint8 grey (MONOCHROME2) or ``(T, H, W, 3)`` uint8 RGB (JPEG as YBR_FULL_422,
@@ -117,7 +117,7 @@ def _header(seed: list[str], identity: str, description: str) -> FileDataset:
     return dataset
 
 
-def _add_timing(dataset: Dataset, times_s: NDArray[np.float64]) -> None:
+def _add_timing(dataset: Dataset, times_s: NDArray[np.floating]) -> None:
     """Cine and Multi-frame modules: FrameTime in ms, or FrameTimeVector whose first entry is 0."""
     gaps_ms = np.diff(times_s) * 1e3
     mean_ms = float(gaps_ms.mean()) if len(gaps_ms) else 1e3 / 30
@@ -162,7 +162,9 @@ def _add_pixels(dataset: FileDataset, video: NDArray[np.uint8], compression: str
         dataset.LossyImageCompression = "00"
         identifier = dataset.SOPInstanceUID
         dataset.compress(RLELossless, np.ascontiguousarray(video))
-        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = identifier  # pydicom made another
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = (
+            identifier  # pydicom made another
+        )
         return
     frames = [_jpeg(frame, quality) for frame in video]
     dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit

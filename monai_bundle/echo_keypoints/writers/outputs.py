@@ -11,7 +11,7 @@ from echo_keypoints.results import RESULT_NAME, AnalysisResult, save_result
 def write_outputs(
     result: AnalysisResult, source: ClipSource, folder: Path, *, video: bool = True, gif: bool = False
 ) -> list[Path]:
-    """Write ``result.json``, ``curves.csv`` and ``curves.png``, and on request ``overlay.mp4`` and ``overlay.gif``.
+    """Write ``result.json``, ``curves.csv``, ``curves.png``; on request ``overlay.mp4`` and ``overlay.gif``.
 
     The result comes first: whatever befalls the pictures, it is there.
 

@@ -27,8 +27,9 @@ _MARGIN = 150  # room for labels around the landmarks
 class OverlayPainter:
     """Draws the result on the frames of its clip.
 
-    The picture is the frame, enlarged by a whole number if it is small, with a bar below it for frame number, time
-    and the research-use notice. Landmark ``(x, y)`` of the clip lies at ``(x + 0.5) * scale - 0.5`` of the picture.
+    The picture is the frame, enlarged by a whole number if it is small, with a bar below it for frame number,
+    time and the research-use notice. Landmark ``(x, y)`` of the clip lies at ``(x + 0.5) * scale - 0.5`` of
+    the picture.
 
     Attributes:
         scale: how much the frame is enlarged.

@@ -36,8 +36,8 @@ _CAVITY = tuple(segment for segment in SEGMENTS if segment.name == "LVID")
 def write_plot(result: AnalysisResult, path: Path) -> None:
     """Write the curves as a PNG of 1280 × 800.
 
-    Lengths are in mm, or in pixels where the scale is unknown. The paler and more amber-shaded a stretch, the less
-    the points at the ends of that length can be trusted; gaps are frames without a measure.
+    Lengths are in mm, or in pixels where the scale is unknown. The paler a line and the more amber the ground
+    are, the less the points at the ends of that length can be trusted; gaps are frames without a measure.
 
     Raises:
         OSError: the folder cannot be written to.
@@ -145,7 +145,7 @@ def _draw_curve(
     confidence: NDArray[np.float64],
     colour: Colour,
 ) -> None:
-    """Draw a line from frame to frame, faint where either frame is doubtful, with a dot at each frame if few."""
+    """Draw a line from frame to frame, faint where either is doubtful, with a dot at each frame if few."""
     sure = confidence >= LOW_CONFIDENCE
     spots = [(axes.x(float(t)), axes.y(float(v))) for t, v in zip(times, values, strict=True)]
     drawn = np.isfinite(values)

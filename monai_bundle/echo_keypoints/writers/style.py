@@ -15,7 +15,7 @@ INK: Colour = (226, 230, 236)
 FAINT: Colour = (140, 149, 163)
 DOUBT: Colour = (214, 158, 46)
 LOW_CONFIDENCE = 0.5
-"""Below it a point is more likely wrong than right, and is drawn so that nobody takes it for a measurement."""
+"""Below it a point is more likely wrong than right, and is drawn as one not to be trusted."""
 
 FOOTER = "EchoKeypoints · research use only"
 

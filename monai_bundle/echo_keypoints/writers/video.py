@@ -21,8 +21,8 @@ _GIF_SIDE = 480
 _GIF_STEP = 2  # hundredths of a second; browsers slow down frames that are shown for a shorter time
 
 
-def write_mp4(frames: Iterable[NDArray[np.uint8]], times_s: NDArray[np.float64], path: Path) -> None:
-    """Write an H.264 MP4 (yuv420p) in which every frame is shown at its real time; frames may be unevenly spaced.
+def write_mp4(frames: Iterable[NDArray[np.uint8]], times_s: NDArray[np.floating], path: Path) -> None:
+    """Write an H.264 MP4 (yuv420p) that shows every frame at its real time, evenly spaced or not.
 
     Args:
         frames: ``(H, W, 3)`` uint8 RGB with even H and W, as many as there are times.
@@ -34,10 +34,15 @@ def write_mp4(frames: Iterable[NDArray[np.uint8]], times_s: NDArray[np.float64],
         ValueError: there are fewer frames than times.
     """
     stamps = np.round((times_s - times_s[0]) * _CLOCK).astype(np.int64)
-    stamps = np.maximum.accumulate(stamps - np.arange(len(stamps))) + np.arange(len(stamps))  # never the same twice
+    stamps = np.maximum.accumulate(stamps - np.arange(len(stamps))) + np.arange(
+        len(stamps)
+    )  # never the same twice
     durations = _durations(stamps, _CLOCK // 25)
     shown_for = dict(zip(stamps.tolist(), durations.tolist(), strict=True))
-    with atomic_path(path) as part, av.open(str(part), "w", format="mp4", options={"movflags": "faststart"}) as container:
+    with (
+        atomic_path(path) as part,
+        av.open(str(part), "w", format="mp4", options={"movflags": "faststart"}) as container,
+    ):
         stream = container.add_stream("h264", rate=Fraction(_CLOCK, int(np.median(durations))))
         stream.pix_fmt = "yuv420p"
         stream.options = {"crf": "20", "preset": "veryfast"}
@@ -55,7 +60,7 @@ def write_mp4(frames: Iterable[NDArray[np.uint8]], times_s: NDArray[np.float64],
             container.mux(packet)
 
 
-def write_gif(frames: Iterable[NDArray[np.uint8]], times_s: NDArray[np.float64], path: Path) -> None:
+def write_gif(frames: Iterable[NDArray[np.uint8]], times_s: NDArray[np.floating], path: Path) -> None:
     """Write an endless animated GIF, at most 480 px wide and high, at the real speed.
 
     Frames that would follow one another faster than a GIF can show them are left out.
@@ -85,8 +90,8 @@ def write_gif(frames: Iterable[NDArray[np.uint8]], times_s: NDArray[np.float64],
         )
 
 
-def gif_frames(times_s: NDArray[np.float64]) -> list[int]:
-    """Choose the frames ``0, …`` that a GIF can show: at least 20 ms apart, the first `GIF_FRAMES` of them."""
+def gif_frames(times_s: NDArray[np.floating]) -> list[int]:
+    """Choose the frames ``0, …`` that a GIF can show: 20 ms or more apart, the first `GIF_FRAMES` of them."""
     ticks = _gif_ticks(times_s)
     chosen = [0]
     for index in range(1, len(ticks)):
@@ -97,7 +102,7 @@ def gif_frames(times_s: NDArray[np.float64]) -> list[int]:
     return chosen
 
 
-def _gif_ticks(times_s: NDArray[np.float64]) -> NDArray[np.int64]:
+def _gif_ticks(times_s: NDArray[np.floating]) -> NDArray[np.int64]:
     """Give times in the hundredths of a second that a GIF counts in."""
     return np.round((times_s - times_s[0]) * 100).astype(np.int64)
 
