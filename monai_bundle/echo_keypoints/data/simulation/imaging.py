@@ -150,7 +150,7 @@ def sample_scanner(rng: np.random.Generator, style: str) -> dict[str, float | in
         "beams": int(uniform(90, 190)),
         "axial_sigma": uniform(0.8, 2.2),
         "lateral_sigma": uniform(0.8, 2.2),
-        "decorrelation": uniform(0.1, 1.3),
+        "decorrelation": uniform(0.2, 2.2),
         "compounding": uniform(0.1, 0.5) if rng.random() < 0.6 else 0.0,
         "dynamic_range_db": uniform(22, 70) if wild else uniform(32, 60),
         "gamma": uniform(0.55, 1.8) if wild else uniform(0.75, 1.4),
