@@ -9,7 +9,7 @@ from echo_keypoints.networks.trnet import TRNet
 from echo_keypoints.networks.weights import save_weights
 from echo_keypoints.tracking import load_backend, track_clip
 from echo_keypoints.tracking.backends.torch_backend import TorchBackend
-from echo_keypoints.training.export import cloudy_frames, export_models, largest_disagreement
+from echo_keypoints.training.export import cloudy_frames, export_models
 
 
 @pytest.fixture(scope="module")
@@ -34,15 +34,14 @@ def models(networks, tmp_path_factory):
 def test_onnx_and_torch_give_the_same_tracks(models, networks):
     onnx, torch_backend = load_backend("onnx", models, threads=1), load_backend("torch", models, device="cpu")
     assert onnx.window == torch_backend.window == 24 and onnx.map_bytes == torch_backend.map_bytes
-    frames = cloudy_frames(24, seed=3)
+    frames = cloudy_frames(4, seed=3)
     one, other = onnx.detect(frames), torch_backend.detect(frames)
     np.testing.assert_allclose(one.points, other.points, atol=0.05)
     np.testing.assert_allclose(one.peak, other.peak, atol=1e-4)
     np.testing.assert_allclose(one.spread_px, other.spread_px, atol=0.05)
     for ours, theirs in zip(one.maps, other.maps, strict=True):
         np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-3)
-    assert largest_disagreement(onnx, torch_backend, frames) < 0.05
-    clip = coded_clip(30)
+    clip = coded_clip(26)
     tracks = [track_clip(clip, backend, reference=4) for backend in (onnx, torch_backend)]
     np.testing.assert_allclose(tracks[0].points_px, tracks[1].points_px, atol=0.05)
     moved = np.abs(tracks[0].points_px - track_clip(clip, onnx, reference=4, iterations=0).points_px)

@@ -16,6 +16,11 @@ def test_clean_detections_are_left_alone(points):
     np.testing.assert_array_equal(robust_detections(points, np.ones((60, 4))), points)
 
 
+def test_the_turning_points_of_a_fast_heart_are_no_outliers():
+    zigzag = true_points(60)[:1] + np.abs(np.arange(60) % 12 - 6)[:, None, None] * np.array([0.0, 4.0])
+    assert not outliers(zigzag, np.ones((60, 4))).any()  # 4 px a frame, 24 px in all
+
+
 def test_a_jump_and_an_unseen_landmark_are_interpolated(points):
     stray, peak = points.copy(), np.ones((60, 4))
     stray[20, 2] += [40, 0]

@@ -141,7 +141,7 @@ def test_progress_reaches_the_end_of_every_stage():
         assert done == sorted(done) and done[-1] == 60
 
 
-def test_a_line_of_the_readme_needs_neither_torch_nor_monai():
+def test_inference_needs_neither_torch_nor_monai():
     code = (
         "import sys, json, echo_keypoints.tracking, echo_keypoints.tracking.backends.onnx_backend;"
         "print(json.dumps([m for m in ('torch', 'monai', 'scipy', 'cv2') if m in sys.modules]))"

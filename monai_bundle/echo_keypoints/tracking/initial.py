@@ -6,16 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 JUMP_PX = 8.0
-"""A detection further than this from the median of its neighbours (model px) is an outlier. The walls move
-by half of that from frame to frame at most."""
+"""A detection is an outlier if it is further than this (model px) from the median of its neighbours …"""
+
+JUMP_SPREADS = 3.0
+"""… and further than so many times their median distance from it: where the walls are fast, all are far."""
 
 WEAK_PEAK = 0.25
-"""So is one whose heat-map peak is below this share of the landmark's median peak."""
+"""So is a detection whose heat-map peak is below this share of the landmark's median peak."""
 
 AGREEMENT_PX = 12.0
 """A user's point and the detection in the same frame mean the same place up to this distance (model px)."""
 
-_MEDIAN_FRAMES = 9
+_NEIGHBOURS = 9
 
 
 def outliers(points: NDArray[np.float64], peak: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -25,8 +27,12 @@ def outliers(points: NDArray[np.float64], peak: NDArray[np.float64]) -> NDArray[
         points: ``(T, 4, 2)`` model pixels.
         peak: ``(T, 4)`` heights of the heat-maps.
     """
-    jump = np.linalg.norm(points - _running_median(points), axis=-1)
-    return (jump > JUMP_PX) | (peak < WEAK_PEAK * np.median(peak, axis=0))
+    neighbours = _neighbours(points)  # (T, 4, 2, 9)
+    median = np.median(neighbours, axis=-1, keepdims=True)
+    typical = np.median(np.linalg.norm(neighbours - median, axis=2), axis=-1)
+    jump = np.linalg.norm(points - median[..., 0], axis=-1)
+    far = jump > np.maximum(JUMP_PX, JUMP_SPREADS * typical)
+    return far | (peak < WEAK_PEAK * np.median(peak, axis=0))
 
 
 def robust_detections(points: NDArray[np.float64], peak: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -68,7 +74,8 @@ def start_from(
     return np.where(agrees[None, :, None], moved, points)
 
 
-def _running_median(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    half = _MEDIAN_FRAMES // 2
+def _neighbours(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The points of the frames around each frame, itself included; the first and last frame are repeated."""
+    half = _NEIGHBOURS // 2
     padded = np.pad(points, ((half, half), (0, 0), (0, 0)), mode="edge")
-    return np.median(np.lib.stride_tricks.sliding_window_view(padded, _MEDIAN_FRAMES, axis=0), axis=-1)
+    return np.lib.stride_tricks.sliding_window_view(padded, _NEIGHBOURS, axis=0)

@@ -94,8 +94,11 @@ def refine(
     done = 0
     for start in window_starts(length, size, step=max(1, size - backend.window)):
         run = slice(first + start, first + start + size)
-        maps = maps_of(run.start, run.stop)
-        parts.append((start, refine_in_memory(backend, maps, points[run], reference, pins[run], iterations)))
+        # The maps are not given a name here: those of two chunks would be in memory at once.
+        refined = refine_in_memory(
+            backend, maps_of(run.start, run.stop), points[run], reference, pins[run], iterations
+        )
+        parts.append((start, refined))
         if progress:
             progress(start + size - done)
         done = start + size
