@@ -56,7 +56,7 @@ def test_shapes_and_identity_at_the_start(preset):
 def test_ablations(use_context, use_correlation):
     network = TRNet.from_preset("small", use_context=use_context, use_correlation=use_correlation)
     maps, points, reference, descriptors = window(network)
-    assert len(maps) == (5 if use_context else 1)
+    assert len(maps) == (4 if use_context else 1)
     results = network.refine(maps, points, reference, descriptors, iterations=2)
     (results[-1] - 1).square().mean().backward()
     assert len(results) == 2 and network.step.weight.grad.abs().sum() > 0
@@ -68,7 +68,7 @@ def test_it_fits_the_widths_of_sknet():
     with torch.no_grad():
         frames = torch.rand(1, 1, SIZE, SIZE)
         maps = network.encode(frames, detector.features(frames)[1])
-    assert [m.shape[1] for m in maps] == [1, 8, 16, 16, 16]
+    assert [m.shape[1] for m in maps] == [1, 12, 16, 16]
 
 
 def test_windows_do_not_see_each_other(moved):

@@ -42,7 +42,8 @@ STEP_PX = 4.0
 PRESETS: dict[str, dict[str, Any]] = {
     "small": {
         "feature_widths": (8, 8, 16, 32),
-        "context_widths": (8, 16, 16, 16),
+        # The image patch already shows what there is at stride 1; its features would be most of the memory and time.
+        "context_widths": (0, 12, 16, 16),
         "dim": 128,
         "depth": 6,
         "expansion": 3,
@@ -129,7 +130,7 @@ class TRNet(nn.Module):
 
     Args:
         feature_widths: channels of SK-net's features at strides 1, 2, 4, 8 (`SKNet.widths`).
-        context_widths: channels that are kept of each.
+        context_widths: channels that are kept of each; 0 leaves a level out.
         window: number of frames T; shorter clips are continued by their last frame, by the caller.
         landmarks: number of key-points K.
         dim, depth, expansion: of the MLP-Mixer.
@@ -142,7 +143,7 @@ class TRNet(nn.Module):
     def __init__(
         self,
         feature_widths: Sequence[int] = (8, 8, 16, 32),
-        context_widths: Sequence[int] = (8, 16, 16, 16),
+        context_widths: Sequence[int] = (0, 12, 16, 16),
         window: int = 24,
         landmarks: int = len(LANDMARKS),
         dim: int = 128,
@@ -158,10 +159,11 @@ class TRNet(nn.Module):
         self.overrides: dict[str, Any] = {}
         self.window, self.use_context = window, use_context
         self.use_correlation, self.use_neighbours = use_correlation, use_neighbours
-        kept = tuple(context_widths) if use_context else ()
+        self.levels = tuple(level for level, keep in enumerate(context_widths) if keep and use_context)
+        kept = [context_widths[level] for level in self.levels]
         self.projections = nn.ModuleList(
-            nn.Conv2d(width, keep, CELL, padding=CELL // 2, bias=False)
-            for width, keep in zip(feature_widths, kept, strict=False)
+            nn.Conv2d(feature_widths[level], context_widths[level], CELL, padding=CELL // 2, bias=False)
+            for level in self.levels
         )
         self.patch_embeddings = nn.ModuleList(
             [_embed(PATCH**2, embedding), *(_embed(keep * CELLS**2, embedding) for keep in kept)]
@@ -196,17 +198,19 @@ class TRNet(nn.Module):
             features: SK-net's four features ``(N, C_l, H/s_l, W/s_l)``; not read without `use_context`.
 
         Returns:
-            The locally normalised frames ``(N, 1, H, W)`` and, with `use_context`, four maps
+            The locally normalised frames ``(N, 1, H, W)`` and, for each of `levels`, a map
             ``(N, context_widths[l], H/s_l, W/s_l)``.
         """
-        contexts = (project(f) for project, f in zip(self.projections, features, strict=False))
+        contexts = (
+            project(features[level]) for project, level in zip(self.projections, self.levels, strict=True)
+        )
         return (normalise_locally(frames), *contexts)
 
     def _patches(self, maps: Maps, points: Tensor) -> list[Tensor]:
         """Patches at ``(N, K, 2)``: image ``(N, K, 1, 24, 24)``, contexts ``(N, K, C_l, 8, 8)``."""
         contexts = (
-            sample_patches(level, points, CELLS, stride, CELL)
-            for level, stride in zip(maps[1:], STRIDES, strict=False)
+            sample_patches(context, points, CELLS, STRIDES[level], CELL)
+            for context, level in zip(maps[1:], self.levels, strict=True)
         )
         return [sample_patches(maps[0], points, PATCH), *contexts]
 
