@@ -10,6 +10,7 @@ from pathlib import Path
 from echo_keypoints.data.points import find_labels
 from echo_keypoints.errors import ClipError
 from echo_keypoints.readers import open_clip
+from echo_keypoints.results import RESULT_NAME
 
 logger = logging.getLogger(__name__)
 
@@ -20,11 +21,32 @@ _NOT_CLIPS = {".json", ".csv", ".txt", ".md", ".pt", ".lock"}
 _STILLS = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
 
 
+def find_clips(path: str | None) -> list[Item]:
+    """List the clips at a path, at any depth.
+
+    Files that cannot be read are passed over with a warning; so are folders that hold our results.
+
+    Args:
+        path: a folder of clips, or a single clip; None for none.
+
+    Raises:
+        ClipError: there is no such file or folder.
+    """
+    if not path:
+        return []
+    root = Path(path)
+    if not root.exists():
+        raise ClipError(f"{root.name} does not exist; give a clip or a folder of clips as dataset_dir.")
+    if root.is_file() or _is_still_sequence(root):
+        return [_item(root)]
+    return [_item(clip) for clip in _candidates(root) if _readable(clip)]
+
+
 def clip_items(dataset_dir: str | None, part: str, validation_share: float = 0.2) -> list[Item] | None:
-    """List the clips of a folder, at any depth, that belong to one part of the data.
+    """List the clips of a folder that belong to one part of the data.
 
     The parts are split by patient if each patient has a subfolder, else by clip, and a file stays in its part when
-    others are added. Files that cannot be read are passed over with a warning.
+    others are added.
 
     Args:
         dataset_dir: the folder, or None for training on the phantom.
@@ -43,17 +65,14 @@ def clip_items(dataset_dir: str | None, part: str, validation_share: float = 0.2
     if not dataset_dir:
         return None
     root = Path(dataset_dir)
-    if not root.is_dir():
-        raise ClipError(f"{root.name} is not a folder; give the folder that holds your clips as dataset_dir.")
-    chosen = [
-        path
-        for path in _candidates(root)
-        if _held_out(path.relative_to(root).parts[0], validation_share) == (part == "validate")
+    items = [
+        item
+        for item in find_clips(dataset_dir)
+        if _held_out(_patient(Path(item["image"]), root), validation_share) == (part == "validate")
     ]
-    items = [_item(path) for path in chosen if _readable(path)]
     if not items:
         raise ClipError(
-            f"{root.name} has no clips to {part} with; add clips, or change validation_share ({validation_share})."
+            f"{root.name} has no clips to {part} with: add clips, or change validation_share ({validation_share})."
         )
     return items
 
@@ -72,6 +91,11 @@ def labelled(items: Sequence[Mapping[str, str]]) -> list[Item]:
     return kept
 
 
+def _patient(clip: Path, root: Path) -> str:
+    """Name that decides on the part of a clip: the first subfolder, else the file."""
+    return clip.relative_to(root).parts[0] if clip != root else clip.name
+
+
 def _held_out(name: str, share: float) -> bool:
     """Tell by a hash of the patient's name: independent of the order, and of the other files."""
     return zlib.crc32(name.encode()) / 2**32 < share
@@ -81,15 +105,20 @@ def _candidates(folder: Path) -> list[Path]:
     """Files that may be clips, and folders of stills, in the order of their names."""
     found: list[Path] = []
     for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.name == "labels" or path.suffix.lower() in _NOT_CLIPS:
+        if path.name.startswith(".") or path.suffix.lower() in _NOT_CLIPS:
             continue
-        if not path.is_dir():
+        if not path.is_dir() or _is_still_sequence(path):
             found.append(path)
-        elif sum(file.suffix.lower() in _STILLS for file in path.iterdir()) > 1:
-            found.append(path)
-        else:
+        elif path.name != "labels" and not (path / RESULT_NAME).is_file():
             found.extend(_candidates(path))
     return found
+
+
+def _is_still_sequence(folder: Path) -> bool:
+    """Tell whether a folder holds nothing but pictures, at least two: the frames of one clip."""
+    files = [file for file in folder.iterdir() if not file.name.startswith(".")] if folder.is_dir() else []
+    stills = [file for file in files if file.suffix.lower() in _STILLS]
+    return len(stills) > 1 and all(file in stills or file.suffix.lower() in _NOT_CLIPS for file in files)
 
 
 def _readable(path: Path) -> bool:

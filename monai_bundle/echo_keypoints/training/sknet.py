@@ -66,7 +66,9 @@ class SKNetObjective(Objective):
             "position": position_loss(heatmaps * self.log_temperature.exp(), targets, known),
         }
         if "tissue" in batch:
-            terms["tissue"] = F.cross_entropy(tissue.float(), batch["tissue"].flatten(0, 1).long())
+            labels = batch["tissue"].flatten(0, 1)
+            step = labels.shape[-1] // tissue.shape[-1]
+            terms["tissue"] = F.cross_entropy(tissue.float(), labels[:, ::step, ::step].long())
         loss = torch.stack([self.weights[name] * term for name, term in terms.items()]).sum()
         result = {"loss": loss, **{name: term.detach() for name, term in terms.items()}}
         if not self.training:
