@@ -14,6 +14,8 @@ from tqdm import tqdm
 
 from echo_keypoints import analysis
 from echo_keypoints.cli import REFUSED, complain
+from echo_keypoints.cli.arguments import positive
+from echo_keypoints.clip import ClipSource
 from echo_keypoints.errors import EchoKeypointsError, ResultError
 from echo_keypoints.readers import open_clip
 from echo_keypoints.results import AnalysisResult, AuditEntry, claim_folder, file_digest
@@ -51,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", help="for torch: cpu, cuda, cuda:1 … (default: CUDA if there is any)")
     parser.add_argument(
-        "--threads", type=int, metavar="N", help="CPU threads (default: all that are allowed)"
+        "--threads", type=positive, metavar="N", help="CPU threads (default: all that are allowed)"
     )
     parser.add_argument(
         "--models", type=Path, metavar="DIR", help="folder of the weights (default: the shipped)"
@@ -130,18 +132,23 @@ def _analyze(path: Path, args: argparse.Namespace, backend: Backend) -> Path:
                 progress=progress,
                 sha256=digest,
             )
-        result = result if earlier is None else _continue_trail(earlier, result)
-        write_outputs(result, source, folder, video=not args.no_video, gif=args.gif)
-    except OSError as error:
-        raise ResultError(
-            f"{source.header.source}: cannot write to the folder {folder.name} ({error.strerror})."
-        ) from error
+        _write(result if earlier is None else _continue_trail(earlier, result), source, folder, args)
     finally:
-        if not any(folder.iterdir()):
+        if not any(folder.iterdir()):  # a refused clip leaves nothing behind
             folder.rmdir()
     for warning in result.warnings:
         complain(f"{source.header.source}: {warning}")
     return folder
+
+
+def _write(result: AnalysisResult, source: ClipSource, folder: Path, args: argparse.Namespace) -> None:
+    try:
+        write_outputs(result, source, folder, video=not args.no_video, gif=args.gif)
+    except OSError as error:
+        raise ResultError(
+            f"{source.header.source}: the results cannot be written to the folder {folder.name} "
+            f"({error.strerror}); free some space or choose another output folder."
+        ) from error
 
 
 def _continue_trail(earlier: AnalysisResult, result: AnalysisResult) -> AnalysisResult:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from echo_keypoints.anatomy import LANDMARK_NAMES
+from echo_keypoints.cli.arguments import natural, positive
 from echo_keypoints.errors import EchoKeypointsError, ResultError
 from echo_keypoints.results import atomic_path, plain
 
@@ -27,20 +28,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="DIR", help="folder for the clips"
     )
-    parser.add_argument("--count", type=_positive, default=1, metavar="N", help="clips (default: 1)")
+    parser.add_argument("--count", type=positive, default=1, metavar="N", help="clips (default: 1)")
     parser.add_argument(
         "--seed",
-        type=_natural,
+        type=natural,
         default=0,
         metavar="N",
         help="of the first clip; the next has N + 1 (default: 0)",
     )
     parser.add_argument(
-        "--frames", type=_positive, default=48, metavar="N", help="frames a clip (default: 48)"
+        "--frames", type=positive, default=48, metavar="N", help="frames a clip (default: 48)"
     )
     parser.add_argument("--fps", type=float, help="frames a second (default: drawn for each clip)")
     parser.add_argument(
-        "--size", type=_positive, default=224, metavar="PX", help="side of a frame (default: 224)"
+        "--size", type=positive, default=224, metavar="PX", help="side of a frame (default: 224)"
     )
     parser.add_argument("--format", choices=FORMATS, default="dicom", help="of the clips (default: dicom)")
     parser.add_argument(
@@ -147,17 +148,3 @@ def _as_video(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = frame.shape
     even = np.pad(frame, ((0, height % 2), (0, width % 2)), mode="edge")
     return np.repeat(even[..., None], 3, axis=2)
-
-
-def _natural(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text} is negative")
-    return value
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
-    return value

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from echo_keypoints.anatomy import LANDMARK_NAMES
-from echo_keypoints.biomarkers.lengths import SegmentLength
+from echo_keypoints.biomarkers.lengths import SegmentLength, measure_lengths
 from echo_keypoints.clip import ClipHeader
 from echo_keypoints.results.result import AnalysisResult, AuditEntry
 from echo_keypoints.tracking.anchors import Anchor
@@ -57,6 +57,10 @@ def plain(value: Any) -> Any:
 def to_document(result: AnalysisResult) -> dict[str, Any]:
     """Give the result as the plain data that ``result.json`` holds."""
     header = result.clip
+    points_px = np.round(result.points_px, _DECIMALS)
+    lengths = measure_lengths(
+        points_px, header.spacing_mm
+    )  # of the points as written: whoever reads gets the same
     return {
         "schema_version": SCHEMA_VERSION,
         "research_use_only": True,
@@ -69,7 +73,7 @@ def to_document(result: AnalysisResult) -> dict[str, Any]:
             "frame_count": int(header.frame_count),
             "height": int(header.height),
             "width": int(header.width),
-            "frame_times_s": plain(np.asarray(header.frame_times_s, dtype=np.float64)),
+            "frame_times_s": [round(float(time_s), 7) for time_s in header.frame_times_s],
             "times_source": header.times_source,
             "spacing_mm": plain(header.spacing_mm),
             "spacing_source": header.spacing_source,
@@ -78,7 +82,7 @@ def to_document(result: AnalysisResult) -> dict[str, Any]:
         },
         "tracks": {
             "landmarks": list(LANDMARK_NAMES),
-            "points_px": plain(result.points_px),
+            "points_px": plain(points_px),
             "confidence": plain(result.confidence),
             "reference_frame": int(result.reference_frame),
             "reference_mode": result.reference_mode,
@@ -90,7 +94,7 @@ def to_document(result: AnalysisResult) -> dict[str, Any]:
             "automatic_px": plain(result.automatic_px),
         },
         "lengths": {
-            name: {"px": plain(length.px), "mm": plain(length.mm)} for name, length in result.lengths.items()
+            name: {"px": plain(length.px), "mm": plain(length.mm)} for name, length in lengths.items()
         },
         "beats": plain(result.beats),
         "measurements": plain(result.measurements),

@@ -6,6 +6,10 @@ from pathlib import Path
 
 from echo_keypoints.clip import ClipSource
 from echo_keypoints.results import RESULT_NAME, AnalysisResult, save_result
+from echo_keypoints.writers.csv import write_csv
+from echo_keypoints.writers.overlay import painted_frames
+from echo_keypoints.writers.plot import write_plot
+from echo_keypoints.writers.video import write_gif, write_mp4
 
 
 def write_outputs(
@@ -13,7 +17,8 @@ def write_outputs(
 ) -> list[Path]:
     """Write ``result.json``, ``curves.csv``, ``curves.png``; on request ``overlay.mp4`` and ``overlay.gif``.
 
-    The result comes first: whatever befalls the pictures, it is there.
+    The result comes first: whatever befalls the pictures, it is there. Videos of an earlier result that are
+    not made anew are deleted, since they would not show this one.
 
     Args:
         result: of the clip.
@@ -29,19 +34,13 @@ def write_outputs(
         ResultError: the folder holds another clip's result.
         OSError: the folder cannot be written to.
     """
-    from echo_keypoints.writers.csv import write_csv
-    from echo_keypoints.writers.plot import write_plot
-
     save_result(result, folder / RESULT_NAME)
     write_csv(result, folder / "curves.csv")
     write_plot(result, folder / "curves.png")
     written = [folder / name for name in (RESULT_NAME, "curves.csv", "curves.png")]
-    if video or gif:
-        from echo_keypoints.writers.overlay import painted_frames
-        from echo_keypoints.writers.video import write_gif, write_mp4
-
-        for wanted, write, name in ((video, write_mp4, "overlay.mp4"), (gif, write_gif, "overlay.gif")):
-            if wanted:
-                write(painted_frames(result, source), result.clip.frame_times_s, folder / name)
-                written.append(folder / name)
+    for wanted, write, name in ((video, write_mp4, "overlay.mp4"), (gif, write_gif, "overlay.gif")):
+        (folder / name).unlink(missing_ok=True)
+        if wanted:
+            write(painted_frames(result, source), result.clip.frame_times_s, folder / name)
+            written.append(folder / name)
     return written

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from echo_keypoints.anatomy import LANDMARKS, SEGMENTS
 from echo_keypoints.results import atomic_path
 
 GIF_FRAMES = 150
@@ -74,12 +75,11 @@ def write_gif(frames: Iterable[NDArray[np.uint8]], times_s: NDArray[np.floating]
         OSError: the folder cannot be written to.
     """
     chosen = gif_frames(times_s)
-    wanted, pictures, palette = set(chosen), list[Image.Image](), None
+    wanted, palette, pictures = set(chosen), _palette(), list[Image.Image]()
     for index, frame in enumerate(frames):
         if index in wanted:
             image = Image.fromarray(frame)
             image.thumbnail((_GIF_SIDE, _GIF_SIDE), Image.Resampling.LANCZOS)
-            palette = palette or image.quantize(256)
             pictures.append(image.quantize(palette=palette, dither=Image.Dither.NONE))
         if index >= chosen[-1]:
             break
@@ -100,6 +100,19 @@ def gif_frames(times_s: NDArray[np.floating]) -> list[int]:
         if ticks[index] - ticks[chosen[-1]] >= _GIF_STEP:
             chosen.append(index)
     return chosen
+
+
+def _palette() -> Image.Image:
+    """Give the 256 colours of a GIF: 160 greys, and 16 shades of each colour that the overlay uses.
+
+    The same for all frames, whatever the first one shows.
+    """
+    colours = [landmark.colour for landmark in LANDMARKS] + [SEGMENTS[0].colour, SEGMENTS[2].colour]
+    greys = np.repeat(np.linspace(0, 255, 160)[:, None], 3, axis=1)
+    shades = (np.linspace(1 / 16, 1, 16)[:, None, None] * np.array(colours)).reshape(-1, 3)
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(np.concatenate([greys, shades]).round().astype(np.uint8).tobytes())
+    return palette
 
 
 def _gif_ticks(times_s: NDArray[np.floating]) -> NDArray[np.int64]:
