@@ -45,7 +45,7 @@ def test_shapes_and_identity_at_the_start(preset):
     with torch.no_grad():
         maps, points, reference, descriptors = window(network, batch=2)
         refined = network(maps, points, reference, descriptors)
-    assert [m.shape[-1] for m in maps] == [64, 64, 32, 16, 8]
+    assert [m.shape[-1] for m in maps] == [64, *(64 // 2**level for level in network.levels)]
     assert descriptors[0].shape == (2, 4, 1, 16, 16)
     assert all(d.shape[:2] == (2, 4) and d.shape[3:] == (8, 8) for d in descriptors[1:])
     torch.testing.assert_close(refined, points, atol=0, rtol=0)

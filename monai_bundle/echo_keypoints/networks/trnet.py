@@ -115,6 +115,23 @@ def _core(image: Tensor) -> Tensor:
     return image[..., margin:-margin, margin:-margin]
 
 
+def read_shift(volume: Tensor, sharpness: Tensor) -> Tensor:
+    """Read the best displacement off a shift correlation: where block matching would go, and how sure it is.
+
+    Args:
+        volume: ``(..., parts, D * D)`` from `shift_correlation`, D odd.
+        sharpness: scalar; the displacement is the mean under ``softmax(sharpness * volume)``.
+
+    Returns:
+        ``(..., parts * 3)``: for each part x and y, in units of the search radius, and the highest correlation.
+    """
+    side = math.isqrt(volume.shape[-1])
+    steps = torch.linspace(-1, 1, side, dtype=volume.dtype, device=volume.device)
+    weights = torch.softmax(sharpness * volume, dim=-1)
+    x, y = weights @ steps.repeat(side), weights @ steps.repeat_interleave(side)
+    return torch.stack((x, y, volume.amax(dim=-1)), dim=-1).flatten(-2)
+
+
 def _correlate_neighbours(image: Tensor, count: int) -> Tensor:
     """Image patches ``(B * T, K, 1, 24, 24)``, T = `count`, each with the one before → ``(B * T, K, V)``.
 
@@ -172,8 +189,10 @@ class TRNet(nn.Module):
         volumes = [image_volume, *(CELLS**4 for _ in kept)] if use_correlation else []
         volumes += [image_volume] if use_neighbours else []
         self.correlation_embeddings = nn.ModuleList(_embed_correlation(v, embedding) for v in volumes)
-        self.position_width = position_code(torch.zeros(2)).shape[-1]
-        inputs = self.position_width + embedding * (len(self.patch_embeddings) + len(volumes))
+        self.sharpness = nn.Parameter(torch.tensor(20.0))
+        readings = PARTS**2 * 3 * (use_correlation + use_neighbours)
+        position_width = position_code(torch.zeros(2)).shape[-1]
+        inputs = position_width + embedding * (len(self.patch_embeddings) + len(volumes)) + readings
         self.tokens = nn.Linear(inputs, dim)
         self.blocks = nn.Sequential(
             *(MixerBlock(window, landmarks, dim, expansion) for _ in range(depth)), nn.LayerNorm(dim)
@@ -258,6 +277,8 @@ class TRNet(nn.Module):
         volumes = self._correlate(patches, descriptors, count) if self.use_correlation else []
         volumes += [_correlate_neighbours(patches[0], count)] if self.use_neighbours else []
         parts += [embed(v) for embed, v in zip(self.correlation_embeddings, volumes, strict=True)]
+        shifts = volumes[:1] * self.use_correlation + volumes[-1:] * self.use_neighbours
+        parts += [read_shift(v.unflatten(-1, (PARTS**2, -1)), self.sharpness) for v in shifts]
         tokens = self.tokens(torch.cat(parts, dim=-1)).unflatten(0, (-1, count))  # (B, T, K, D)
         mixed = self.blocks(tokens.transpose(1, 2)).transpose(1, 2)
         return points + STEP_PX * self.step(mixed)
