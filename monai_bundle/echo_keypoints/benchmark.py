@@ -277,9 +277,8 @@ def main(arguments: list[str] | None = None) -> None:
             report["long_clip"] = long = measure_long_clip(long_clip, args)
             peak = long["peak_rss_bytes"]
             memory = "unknown" if peak is None else f"{peak / 2**20:.0f} MiB"
-            print(
-                f"{long['frames']} frames: {long['wall_s']:.1f} s ({long['cpu_s']:.1f} s CPU), peak memory {memory}"
-            )
+            seconds = f"{long['wall_s']:.1f} s, {long['cpu_s']:.1f} s CPU"
+            print(f"{long['frames']} frames: {seconds}, peak memory {memory}")
     if args.output:
         args.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
