@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from echo_keypoints.data.augment import random_view
 from echo_keypoints.data.clips import ClipWindows, LabelledFrames, model_clip
 from echo_keypoints.data.folders import clip_items, find_clips, labelled
@@ -20,9 +22,13 @@ from echo_keypoints.data.points import LabelError, find_labels, read_labels
 from echo_keypoints.data.sources import clips, labelled_frames, pairs
 from echo_keypoints.data.stream import StreamSampler
 from echo_keypoints.errors import ClipError
-from PIL import Image
 
 DOTS = np.array([[30.0, 20.0], [60.0, 45.0], [90.0, 70.0], [120.0, 95.0]])
+
+
+def dots(t: int) -> np.ndarray:
+    """Where the dots are in a frame."""
+    return DOTS + np.array([2 * t, 0])
 
 
 def write_clip(path: Path, frames: int = 6, seed: int = 0) -> None:
@@ -30,7 +36,7 @@ def write_clip(path: Path, frames: int = 6, seed: int = 0) -> None:
     rng = np.random.default_rng(seed)
     video = rng.integers(0, 60, (frames, 120, 160)).astype(np.uint8)
     for t in range(frames):
-        for x, y in (DOTS + [2 * t, 0]).astype(int):
+        for x, y in dots(t).astype(int):
             video[t, y - 2 : y + 3, x - 2 : x + 3] = 255
     np.savez(path, video=video)
 
@@ -73,7 +79,14 @@ def test_only_the_anchors_of_a_result_are_labels(tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "{}", '{"frames": {"0": [[1, 2]]}}', '{"frames": {"-1": [[1,2],[1,2],[1,2],[1,2]]}}', '{"frames": 3}'],
+    [
+        "",
+        "[]",
+        "{}",
+        '{"frames": {"0": [[1, 2]]}}',
+        '{"frames": {"-1": [[1,2],[1,2],[1,2],[1,2]]}}',
+        '{"frames": 3}',
+    ],
 )
 def test_other_json_is_refused_by_name_only(tmp_path, text):
     path = tmp_path / "odd.json"
@@ -83,7 +96,9 @@ def test_other_json_is_refused_by_name_only(tmp_path, text):
     assert str(tmp_path) not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["frame,x,y\n1,2,3\n", "frame,landmark,x,y\n1,SEPP,2,3\n", "frame,landmark,x,y\n1,SEpP,nan,3\n"])
+@pytest.mark.parametrize(
+    "text", ["frame,x,y\n1,2,3\n", "frame,landmark,x,y\n1,SEPP,2,3\n", "frame,landmark,x,y\n1,SEpP,nan,3\n"]
+)
 def test_other_csv_is_refused(tmp_path, text):
     path = tmp_path / "odd.csv"
     path.write_text(text)
@@ -129,7 +144,9 @@ def test_clips_are_found_and_other_files_passed_over(tmp_path, caplog):
 def test_parts_are_disjoint_complete_and_stay_when_clips_are_added(tmp_path):
     for i in range(12):
         write_clip(tmp_path / f"{i}.npz", frames=2)
-    parts = {part: {i["image"] for i in clip_items(str(tmp_path), part, 0.4)} for part in ("train", "validate")}
+    parts = {
+        part: {i["image"] for i in clip_items(str(tmp_path), part, 0.4)} for part in ("train", "validate")
+    }
     assert not parts["train"] & parts["validate"]
     assert len(parts["train"] | parts["validate"]) == 12
     write_clip(tmp_path / "another.npz", frames=2)
@@ -143,7 +160,8 @@ def test_clips_of_one_patient_stay_together(tmp_path):
         for i in range(2):
             write_clip(tmp_path / patient / f"{i}.npz", frames=2)
     patients = [
-        {Path(i["image"]).parent.name for i in clip_items(str(tmp_path), part, 0.5)} for part in ("train", "validate")
+        {Path(i["image"]).parent.name for i in clip_items(str(tmp_path), part, 0.5)}
+        for part in ("train", "validate")
     ]
     assert not patients[0] & patients[1] and len(patients[0] | patients[1]) == 8
 
@@ -164,7 +182,7 @@ def test_what_is_missing_is_said_in_a_sentence(tmp_path):
 def user_clip(tmp_path):
     path = tmp_path / "a.npz"
     write_clip(path)
-    frames = {str(t): (DOTS + [2 * t, 0]).tolist() for t in (1, 3, 4)}
+    frames = {str(t): dots(t).tolist() for t in (1, 3, 4)}
     frames["4"][2] = None
     label = tmp_path / "a.json"
     label.write_text(json.dumps({"frames": frames}))

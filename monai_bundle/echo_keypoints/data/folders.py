@@ -15,7 +15,7 @@ from echo_keypoints.results import RESULT_NAME
 logger = logging.getLogger(__name__)
 
 Item = dict[str, str]
-"""``{"image": path of a clip}`` and, if there is one, ``"label"``: path of its landmarks. MONAI's usual form."""
+"""``{"image": path of a clip}``, with ``"label"``, path of its landmarks, if it has any: MONAI's form."""
 
 _NOT_CLIPS = {".json", ".csv", ".txt", ".md", ".pt", ".lock"}
 _STILLS = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
@@ -45,8 +45,8 @@ def find_clips(path: str | None) -> list[Item]:
 def clip_items(dataset_dir: str | None, part: str, validation_share: float = 0.2) -> list[Item] | None:
     """List the clips of a folder that belong to one part of the data.
 
-    The parts are split by patient if each patient has a subfolder, else by clip, and a file stays in its part when
-    others are added.
+    The parts are split by patient if each patient has a subfolder, else by clip, and a file stays in its part
+    when others are added.
 
     Args:
         dataset_dir: the folder, or None for training on the phantom.
@@ -72,7 +72,7 @@ def clip_items(dataset_dir: str | None, part: str, validation_share: float = 0.2
     ]
     if not items:
         raise ClipError(
-            f"{root.name} has no clips to {part} with: add clips, or change validation_share ({validation_share})."
+            f"{root.name} has no clips to {part} with: add some, or change validation_share {validation_share}."
         )
     return items
 
@@ -86,7 +86,7 @@ def labelled(items: Sequence[Mapping[str, str]]) -> list[Item]:
     kept = [dict(item) for item in items if item.get("label")]
     if not kept:
         raise ClipError(
-            "None of the clips has landmarks: put clip.json or clip.csv beside clip.dcm (see the bundle's README)."
+            "None of the clips has landmarks: put clip.json or clip.csv beside clip.dcm (see docs/README.md)."
         )
     return kept
 

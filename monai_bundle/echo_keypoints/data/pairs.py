@@ -9,10 +9,11 @@ from torch.utils.data import Dataset
 
 
 class FramePairs(Dataset[dict[str, Tensor]]):
-    """Pairs of frames of one clip: one reference and P targets anywhere in the clip, as TR-net's pseudo-labels need.
+    """Pairs of frames of one clip: one reference, and P targets as far from it as TR-net's pseudo-labels go.
 
-    An item is ``reference`` and ``target`` ``(P, 1, S, S)`` uint8. Clips that have ``points`` (those of evaluations)
-    also give ``reference_points`` and ``points``, of the targets, ``(P, 4, 2)``; training clips have none.
+    An item is ``reference`` and ``target`` ``(P, 1, S, S)`` uint8. Clips that have ``points`` (those of
+    evaluations) also give ``reference_points`` and ``points``, of the targets, ``(P, 4, 2)``; training clips
+    have none.
 
     Args:
         clips: data set of ``frames`` ``(T, 1, S, S)``.

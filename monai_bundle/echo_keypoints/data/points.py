@@ -38,7 +38,7 @@ def read_labels(path: Path) -> Labels:
     Args:
         path: one of
 
-            - JSON ``{"frames": {"12": [[x, y], null, [x, y], [x, y]], …}}``, in the order SEpP, SEnP, PEnP, PEpP;
+            - JSON ``{"frames": {"12": [[x, y], null, [x, y], [x, y]], …}}``, null for one not set;
             - a ``result.json`` of ours, of which only the anchors count, the frames that a person set;
             - CSV with the columns ``frame, landmark, x, y``, one landmark a row.
 
@@ -50,7 +50,7 @@ def read_labels(path: Path) -> Labels:
         return _from_csv(text) if path.suffix.lower() == ".csv" else _from_json(json.loads(text))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise LabelError(
-            f"{path.name} does not hold landmarks; see 'Your own data' in the bundle's README for the formats."
+            f"{path.name} does not hold landmarks; docs/README.md, 'Your own data', has the formats."
         ) from error
 
 

@@ -1,7 +1,7 @@
-"""What each stage trains on and is validated with: the phantom by default, a user's clips where there are any.
+"""What each stage trains on and is validated with: the phantom, or a user's clips where there are any.
 
-Only `labelled_frames` gives landmarks to a training. The training parts of `clips` and `pairs` have none to give;
-their validation parts have the phantom's.
+Only `labelled_frames` gives landmarks to a training. The training parts of `clips` and `pairs` have none to
+give; their validation parts have the phantom's.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def labelled_frames(
 def clips(
     part: str, data: Items = None, frames: int = 32, size: int = 224, hearts: int = 16, seed: int = 0
 ) -> Source:
-    """Runs of frames, for TR-net: see `PhantomClips`, `TrackedPhantomClips` and `ClipWindows`; else as above."""
+    """Runs of frames, for TR-net: see `PhantomClips`, `TrackedPhantomClips`, `ClipWindows`; else as above."""
     train = _is_train(part)
     if data is not None:
         return ClipWindows(data, frames, size, augment=train, seed=seed)

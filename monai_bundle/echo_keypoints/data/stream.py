@@ -10,9 +10,9 @@ from torch.utils.data import DistributedSampler
 class StreamSampler(DistributedSampler[int]):
     """Give every epoch the next items of a data set that is a pure function of its index.
 
-    Epoch e (from 1) takes items ``(e - 1) * items`` to ``e * items``, dealt out to the processes one by one: no item
-    is seen twice, by any process, and a run that is resumed goes on where it was. (MONAI's engines tell the epoch
-    to a `DistributedSampler` only, hence the base class.)
+    Epoch e (from 1) takes items ``(e - 1) * items`` to ``e * items``, dealt out to the processes one by one:
+    no item is seen twice, by any process, and a run that is resumed goes on where it was. (MONAI's engines
+    tell the epoch to a `DistributedSampler` only, hence the base class.)
 
     Args:
         dataset: with far more items than a run needs; after its end it starts again.

@@ -13,10 +13,10 @@ from echo_keypoints.training.objective import Batch, Objective, Terms, grey
 class FlowObjective(Objective):
     """Photometric loss both ways and, in the second phase, augmentation as regularisation.
 
-    ARFlow first learns from brightness (L1, SSIM), which has wide basins, then from the census transform where both
-    frames see the tissue, and adds harder views whose flow must agree with the plain view. `phase` says which;
-    `training.handlers.SetPhase` sets it. In evaluation mode the census loss counts everywhere: a flow that is
-    nowhere consistent would otherwise have nothing to answer for.
+    ARFlow first learns from brightness (L1, SSIM), which has wide basins, then from the census transform
+    where both frames see the tissue, and adds harder views whose flow must agree with the plain view. `phase`
+    says which; `training.handlers.SetPhase` sets it. In evaluation mode the census loss counts everywhere: a
+    flow that is nowhere consistent would otherwise have nothing to answer for.
 
     The network computes in float32 by default: a flow of 20 px in bfloat16 is only known to 0.1 px.
 
@@ -52,8 +52,8 @@ class FlowObjective(Objective):
         """Judge pairs of frames.
 
         Args:
-            batch: ``reference`` and ``target`` ``(B, P, 1, S, S)`` uint8; for the points of an evaluation also
-                ``reference_points`` ``(B, P, 4, 2)`` px.
+            batch: ``reference`` and ``target`` ``(B, P, 1, S, S)`` uint8; for the points of an evaluation
+                ``reference_points`` ``(B, P, 4, 2)`` px, too.
         """
         reference, target = grey(batch["reference"]), grey(batch["target"])
         with self.autocast(reference):

@@ -49,7 +49,7 @@ class StopIfDiverged:
         """Look at the loss of every iteration of the engine."""
         engine.add_event_handler(Events.ITERATION_COMPLETED, self)
 
-    def __call__(self, engine: Engine) -> None:
+    def __call__(self, engine: Any) -> None:
         """Look now.
 
         Raises:
@@ -65,8 +65,8 @@ class StopIfDiverged:
 def running_average(module: nn.Module, decay: float = 0.998) -> AveragedModel:
     """Exponential moving average of all weights and statistics of a module, with a warm-up.
 
-    After n updates the average keeps ``min(decay, (1 + n) / (10 + n))`` of itself, so that it forgets the first,
-    random weights. n is in its state, so a resumed run goes on as it was.
+    After n updates the average keeps ``min(decay, (1 + n) / (10 + n))`` of itself, so that it forgets the
+    first, random weights. n is in its state, so a resumed run goes on as it was.
 
     Args:
         module: on its device already.

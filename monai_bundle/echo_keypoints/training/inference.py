@@ -1,4 +1,4 @@
-"""`AnalyzeClips`: what ``configs/inference.json`` runs on each clip of a folder, the same as ``echo-keypoints analyze``."""
+"""`AnalyzeClips`: ``configs/inference.json`` runs it on each clip, as ``echo-keypoints analyze`` would."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 class AnalyzeClips:
     """Iteration of a MONAI evaluator whose batches are single clips.
 
-    What is wrong with one clip is logged and does not stop the others; `finish` then says how many were refused.
+    What is wrong with one clip is logged and does not stop the others; `finish` says how many were refused.
 
     Args:
         output_dir: each clip gets a folder in it.
@@ -59,7 +59,7 @@ class AnalyzeClips:
         return load_backend(*self._load)
 
     def __call__(self, engine: Any, batch: Mapping[str, str]) -> dict[str, str]:
-        """Analyse the clip ``batch["image"]``; give its base name and its folder, or none if it was refused."""
+        """Analyse the clip ``batch["image"]``; give its base name and its folder, empty if it was refused."""
         path = Path(batch["image"])
         backend = self.backend  # without weights no clip can be analysed: that does stop the run
         try:

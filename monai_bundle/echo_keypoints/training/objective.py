@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 Batch = Mapping[str, Tensor]
 Terms = dict[str, Tensor]
+Network = TypeVar("Network", bound=nn.Module)
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 """Names of the arithmetic of the networks; losses are always computed in float32."""
@@ -18,11 +20,11 @@ PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": t
 class Objective(nn.Module, ABC):
     """A network and its loss: a batch in, a dictionary of scalars out, of which ``"loss"`` is minimised.
 
-    The loss is inside the module so that `torch.nn.parallel.DistributedDataParallel` can wrap both: whatever method
-    of the network a loss calls, gradients are still averaged over the processes.
+    The loss is inside the module so that `torch.nn.parallel.DistributedDataParallel` can wrap both: whatever
+    method of the network a loss calls, gradients are still averaged over the processes.
 
-    In evaluation mode, and only if the batch holds true points, the dictionary also has ``"points"``: what the
-    network predicts, of the same shape as the batch's ``"points"``.
+    In evaluation mode, and only if the batch holds true points, the dictionary also has ``"points"``: what
+    the network predicts, of the same shape as the batch's ``"points"``.
 
     Args:
         network: what is trained.
@@ -50,10 +52,10 @@ class Objective(nn.Module, ABC):
 
 
 def grey(frames: Tensor) -> Tensor:
-    """``(B, F, 1, S, S)`` uint8 → ``(B * F, 1, S, S)`` float32 in [0, 1], channels last where the device likes it."""
+    """``(B, F, 1, S, S)`` uint8 → ``(B * F, 1, S, S)`` float32 in [0, 1], channels last in memory."""
     return (frames.flatten(0, 1).float() / 255).contiguous(memory_format=torch.channels_last)
 
 
-def frozen(network: nn.Module) -> nn.Module:
+def frozen(network: Network) -> Network:
     """Put a network in evaluation mode for good and exclude it from training."""
     return network.eval().requires_grad_(False)

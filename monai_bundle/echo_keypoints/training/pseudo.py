@@ -48,7 +48,7 @@ class DirectFlow(nn.Module):
 class ChainedFlow(nn.Module):
     """From frame to frame, away from the reference: speckle is alike in neighbours only.
 
-    With steps 1 and 2, ``k_t`` is the mean of what the flows from t - 1 and from t - 2 say, which halves the drift.
+    With steps 1 and 2, ``k_t`` is the mean of what the flows from t - 1 and from t - 2 say.
 
     Args:
         flownet: trained; it is not trained further.

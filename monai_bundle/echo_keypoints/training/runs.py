@@ -147,7 +147,7 @@ def attach_checkpoints(
     """
     state = {"trainer": trainer, **objects}
     if checkpoint:
-        CheckpointLoader(checkpoint, state, map_location="cpu").attach(trainer)
+        CheckpointLoader(checkpoint, state, map_location="cpu").attach(trainer)  # type: ignore[arg-type]
     if main_process():
         CheckpointSaver(folder, state, save_interval=interval, n_saved=2).attach(trainer)
 
@@ -166,8 +166,8 @@ def run_stages(
     """Run bundle configs one after the other in this process.
 
     Args:
-        stages: of each, ``config``: one file, or several that are merged, relative to the root; its other keys
-            override the config's, as on the command line.
+        stages: of each, ``config``: one file, or several that are merged, relative to the root; its other
+            keys override the config's, as on the command line.
         shared: overrides for all stages; those that are None are left out, those of a stage go first.
         bundle_root: of the bundle.
     """

@@ -16,9 +16,9 @@ from echo_keypoints.training.objective import Batch, Objective, Terms, grey
 class SKNetObjective(Objective):
     """``heatmap * eq. 1 + position * L_position + tissue * L_tissue``.
 
-    Eq. 1 alone learns slowly: almost all of a map is background. L_position, the cross-entropy between the target
-    and the soft-max of the map over space at a learnt temperature, makes the right place win against every other.
-    L_tissue is the cross-entropy of the auxiliary labelling, where the batch has ``"tissue"``.
+    Eq. 1 alone learns slowly: almost all of a map is background. L_position, the cross-entropy between the
+    target and the soft-max of the map over space at a learnt temperature, makes the right place win against
+    every other. L_tissue is the cross-entropy of the auxiliary labelling, where the batch has ``"tissue"``.
 
     Args:
         network: an `SKNet` built with ``tissue_classes``.
@@ -50,8 +50,8 @@ class SKNetObjective(Objective):
         """Judge labelled frames.
 
         Args:
-            batch: ``image`` ``(B, F, 1, S, S)`` uint8, ``points`` ``(B, F, 4, 2)`` px of these frames, NaN where
-                there is no label, and optionally ``tissue`` ``(B, F, S/2, S/2)`` uint8.
+            batch: ``image`` ``(B, F, 1, S, S)`` uint8, ``points`` ``(B, F, 4, 2)`` px of these frames, NaN
+                where there is no label, and optionally ``tissue`` ``(B, F, S/2, S/2)`` uint8.
         """
         frames, points = grey(batch["image"]), batch["points"].flatten(0, 1)
         size = frames.shape[-1]

@@ -21,7 +21,7 @@ class StartVariety:
 
     Attributes:
         queries: sets of four points per clip.
-        shared_px, own_px: standard deviation of the displacement of a set, and of each of its points, px at 224.
+        shared_px, own_px: standard deviations of the displacement of a set and of its points, px at 224.
         anywhere: share of the displaced sets whose points lie anywhere.
         still: share of the sets whose first estimate stands still.
         near: share whose first estimate is the pseudo-label with a smooth error of `near_px`.
@@ -45,7 +45,7 @@ class StartVariety:
         return torch.where(torch.rand(best.shape, device=best.device) < self.random_reference, drawn, best)
 
     def points(self, detected: Tensor, size: int) -> Tensor:
-        """Points ``(B, 4, 2)`` of the reference frames → sets ``(B, Q, 4, 2)``, the first of them unchanged."""
+        """Points ``(B, 4, 2)`` of the reference frames → sets ``(B, Q, 4, 2)``, the first one unchanged."""
         scale = size / 224
         sets = detected[:, None].repeat(1, self.queries, 1, 1)
         count = self.queries - 1
@@ -82,6 +82,6 @@ def most_confident(peaks: Tensor) -> Tensor:
 
 
 def cleaned(detections: Tensor, peaks: Tensor) -> Tensor:
-    """`tracking.initial.robust_detections` of every clip: ``(B, F, 4, 2)`` and ``(B, F, 4)`` → ``(B, F, 4, 2)``."""
+    """`robust_detections` of each clip: ``(B, F, 4, 2)`` with peaks ``(B, F, 4)`` → ``(B, F, 4, 2)``."""
     clips = zip(detections.double().cpu().numpy(), peaks.double().cpu().numpy(), strict=True)
     return torch.from_numpy(np.stack([robust_detections(p, k) for p, k in clips])).to(detections)

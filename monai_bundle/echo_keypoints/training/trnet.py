@@ -16,8 +16,8 @@ from echo_keypoints.training.starts import StartVariety, cleaned, most_confident
 class TRNetObjective(Objective):
     """Eq. 5 over the M iterations, against pseudo-labels of a frozen flow from points of a frozen SK-net.
 
-    TR-net sees a window of each clip that need not hold the reference frame, as in long clips. Gradients do not
-    flow from one iteration into the one before (`TRNet.refine`).
+    TR-net sees a window of each clip that need not hold the reference frame, as in long clips. Gradients do
+    not flow from one iteration into the one before (`TRNet.refine`).
 
     Args:
         network: a `TRNet`.
@@ -58,8 +58,8 @@ class TRNetObjective(Objective):
         """Judge clips.
 
         Args:
-            batch: ``frames`` ``(B, F, 1, S, S)`` uint8, F at least the window of TR-net. In evaluation the window
-                starts with the clip, and if the batch has ``points`` ``(B, F, 4, 2)``, F must be the window.
+            batch: ``frames`` ``(B, F, 1, S, S)`` uint8, F at least the window of TR-net. In evaluation the
+                window starts with the clip, and if the batch has ``points`` ``(B, F, 4, 2)``, F must be the window.
         """
         clips, length, size = batch["frames"].shape[0], batch["frames"].shape[1], batch["frames"].shape[-1]
         flat = grey(batch["frames"])
@@ -105,7 +105,9 @@ class TRNetObjective(Objective):
         """Rows ``(B, T)``, in the flattened clips, of one window per clip."""
         spare = length - self.network.window
         if spare < 0:
-            raise ValueError(f"frames must be at least TR-net's window of {self.network.window}, not {length}")
+            raise ValueError(
+                f"frames must be at least TR-net's window of {self.network.window}, not {length}"
+            )
         first = torch.randint(spare + 1, (clips, 1), device=device) * int(self.training)
         start = torch.arange(clips, device=device)[:, None] * length + first
         return start + torch.arange(self.network.window, device=device)
