@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 
 @contextmanager
@@ -20,15 +20,11 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Raises:
         OSError: the folder cannot be written to.
     """
-    handle, name = tempfile.mkstemp(prefix=".part-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    part = Path(name)
+    part = path.with_name(f".part-{uuid4().hex}{path.suffix}")
     try:
         yield part
-        # mkstemp makes files private; results are as readable as any new file of the user.
-        part.chmod(0o666 & ~_umask())
         os.replace(part, path)
-    finally:
+    finally:  # also when interrupted: the file is made within the block, never before it
         part.unlink(missing_ok=True)
 
 
@@ -41,10 +37,3 @@ def file_digest(path: Path) -> str | None:
         for block in iter(lambda: stream.read(1 << 20), b""):
             digest.update(block)
     return digest.hexdigest()
-
-
-def _umask() -> int:
-    """Read the umask, which the system only tells by setting it."""
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask

@@ -18,7 +18,7 @@ GIF_FRAMES = 150
 """A GIF is a preview: it ends after so many frames, since the format has to be put together in memory."""
 
 _CLOCK = 90_000  # ticks a second, the customary clock of video
-_GIF_SIDE = 480
+_GIF_SIDE = 640
 _GIF_STEP = 2  # hundredths of a second; browsers slow down frames that are shown for a shorter time
 
 
@@ -62,7 +62,7 @@ def write_mp4(frames: Iterable[NDArray[np.uint8]], times_s: NDArray[np.floating]
 
 
 def write_gif(frames: Iterable[NDArray[np.uint8]], times_s: NDArray[np.floating], path: Path) -> None:
-    """Write an endless animated GIF, at most 480 px wide and high, at the real speed.
+    """Write an endless animated GIF, at most 640 px wide and high, at the real speed.
 
     Frames that would follow one another faster than a GIF can show them are left out.
 

@@ -49,7 +49,7 @@ def test_gif_keeps_the_speed(tmp_path):
     write_gif(flat_frames(5, 700, step=20), TIMES_S, tmp_path / "a.gif")
     with Image.open(tmp_path / "a.gif") as image:
         durations = [frame.info["duration"] for frame in ImageSequence.Iterator(image)]
-        assert image.size == (480, 480) and image.info["loop"] == 0
+        assert image.size == (640, 640) and image.info["loop"] == 0
     assert durations[:4] == [30, 40, 30, 50]  # ms, in the hundredths of a second of the format
     with av.open(str(tmp_path / "a.gif")) as container:
         assert sum(1 for _ in container.decode(video=0)) == 5
