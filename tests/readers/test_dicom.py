@@ -106,6 +106,13 @@ def test_luma_chroma_gives_its_first_channel(tmp_path: Path) -> None:
     np.testing.assert_array_equal(pixels(subsampled, tmp_path), GREY)
 
 
+def test_big_endian_words_swap_their_bytes(tmp_path: Path) -> None:
+    data = dicom(GREY, BIG)
+    data.PixelData = GREY.view(np.uint16).byteswap().tobytes()
+    data["PixelData"].VR = "OW"
+    np.testing.assert_array_equal(pixels(data, tmp_path), GREY)
+
+
 def test_monochrome1_is_inverted(tmp_path: Path) -> None:
     data = dicom(255 - GREY, PhotometricInterpretation="MONOCHROME1")
     np.testing.assert_array_equal(pixels(data, tmp_path), GREY)

@@ -60,7 +60,7 @@ def _open_frames(
     file: DicomFile, pixels: PixelElement, source: str, shape: tuple[int, int, int], warnings: tuple[str, ...]
 ) -> ClipSource:
     """Open a cine whose frames are stored one by one."""
-    decoder = FrameDecoder(file.header, file.transfer_syntax, source)
+    decoder = FrameDecoder(file.header, file.transfer_syntax, source, pixels.swapped_words)
     spans = _index(file, pixels, decoder, shape[0])
 
     def decode(convert: Callable[[bytes], NDArray[np.uint8]], indices: range) -> Iterator[NDArray[np.uint8]]:

@@ -48,11 +48,13 @@ class FrameDecoder:
         header: the pixel elements.
         transfer_syntax: UID.
         source: base name of the file, for messages.
+        swapped_words: whether uncompressed 8-bit samples lie in big-endian 16-bit words.
     """
 
     header: Dataset
     transfer_syntax: str
     source: str
+    swapped_words: bool = False
 
     def __post_init__(self) -> None:
         """Check that the pixel elements are of a kind that can be decoded.
@@ -167,6 +169,8 @@ class FrameDecoder:
         single.file_meta = FileMetaDataset()
         single.file_meta.TransferSyntaxUID = UID(self.transfer_syntax)
         encapsulated = self.transfer_syntax not in UNCOMPRESSED
+        if not encapsulated and self.swapped_words and self.bits_allocated == 8:
+            data = np.frombuffer(data, np.uint16).byteswap().tobytes()
         single.PixelData = _encapsulate(data) if encapsulated else data + b"\0" * (len(data) % 2)
         single["PixelData"].VR = "OB" if encapsulated or self.bits_allocated == 8 else "OW"
         if self.samples == 1 and "PlanarConfiguration" in single:

@@ -53,10 +53,12 @@ class PixelElement:
     Attributes:
         offset: where its value starts in the stream.
         length: its bytes, or None where the length is undefined, as that of compressed frames is.
+        swapped_words: whether 8-bit samples lie in big-endian 16-bit words, each second one before its first.
     """
 
     offset: int
     length: int | None
+    swapped_words: bool
 
 
 @dataclass(frozen=True)
@@ -133,4 +135,5 @@ def _pixel_element(stream: BinaryIO, source: str) -> tuple[PixelElement | None, 
     (length,) = struct.unpack(order + "I", head[8:12] if explicit else head[4:8])
     syntax = _EXPLICIT_BIG if order == ">" else _EXPLICIT_LITTLE if explicit else _IMPLICIT_LITTLE
     value = start + (12 if explicit else 8)
-    return PixelElement(value, None if length == _UNDEFINED_LENGTH else length), syntax
+    swapped = syntax == _EXPLICIT_BIG and head[4:6] == b"OW"
+    return PixelElement(value, None if length == _UNDEFINED_LENGTH else length, swapped), syntax
