@@ -1,4 +1,4 @@
-"""One command tests everything: ``nox``. Each session has its own environment, because their pins exclude each other."""
+"""One command tests everything: ``nox``. Sessions have environments of their own: their pins exclude each other."""
 
 import nox
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -82,8 +81,9 @@ class ExchangeModule(nn.Module):
         """``[(B, C_i, H/2^i, W/2^i)]`` → the same shapes."""
         refined = [block(x) for block, x in zip(self.streams, streams, strict=True)]
         fused = []
-        for paths in self.exchanges:
-            terms = [path(x) for path, x in zip(paths, refined, strict=True)]  # type: ignore[arg-type]
+        for target in self.exchanges:
+            assert isinstance(target, nn.ModuleList)
+            terms = [path(x) for path, x in zip(target, refined, strict=True)]
             fused.append(F.relu(sum(terms[1:], terms[0])))
         return fused
 
@@ -161,10 +161,13 @@ class SKNet(nn.Module):
         self.widths = tuple(widths[: len(STRIDES)])
         self.trunk = Trunk(in_channels, widths[-4:], blocks, modules)
         self.finest = FinestStream(in_channels, widths[0], widths[1]) if len(widths) > len(STRIDES) else None
-        # A 1×1 head on each stream, summed after up-sampling: the same as one head on all streams concatenated.
+        # A 1×1 head on each stream, summed after up-sampling: the same as one head on all streams
+        # concatenated.
         self.heads = nn.ModuleList(nn.Conv2d(width, landmarks, 1) for width in widths)
         self.tissue_heads = (
-            nn.ModuleList(nn.Conv2d(width, tissue_classes, 1) for width in widths[2:]) if tissue_classes else None
+            nn.ModuleList(nn.Conv2d(width, tissue_classes, 1) for width in widths[2:])
+            if tissue_classes
+            else None
         )
 
     @classmethod
@@ -203,4 +206,4 @@ def _vote(heads: nn.ModuleList, streams: Sequence[Tensor]) -> Tensor:
     votes = [head(x) for head, x in zip(heads, streams, strict=True)]
     size = votes[0].shape[-2:]
     coarse = [F.interpolate(v, size=size, mode="bilinear", align_corners=False) for v in votes[1:]]
-    return torch.stack([votes[0], *coarse]).sum(0) if coarse else votes[0]
+    return sum(coarse, votes[0])

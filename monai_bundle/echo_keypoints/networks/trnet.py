@@ -42,7 +42,8 @@ STEP_PX = 4.0
 PRESETS: dict[str, dict[str, Any]] = {
     "small": {
         "feature_widths": (8, 8, 16, 32),
-        # The image patch already shows what there is at stride 1; its features would be most of the memory and time.
+        # The image patch already shows what there is at stride 1; its features would be most of the memory
+        # and time.
         "context_widths": (0, 12, 16, 16),
         "dim": 128,
         "depth": 6,

@@ -27,7 +27,7 @@ class Scanner:
         window_mm: (x, z, width, height) of the part of the plane that is shown; the probe is at (0, 0).
         samples, beams: size of the polar grid.
         axial_sigma, lateral_sigma: point-spread function in polar samples.
-        decorrelation: how far the image plane slips through the tissue in a beat, in units of the speckle's memory (rad).
+        decorrelation: how far the plane slips through the tissue in a beat, in units of the speckle's memory (rad).
         compounding: share of a second, independent look in the detected power; 0.5 makes speckle smoothest.
         dynamic_range_db, gamma, top_percentile: grey map.
         noise, clutter: electronic noise; near-field clutter.
@@ -128,7 +128,7 @@ class BeamFormer:
         """Complex echoes of two looks ``(samples, beams, 4)`` → detected amplitude ``(samples, beams)``."""
         s = self.scanner
         field = cv2.GaussianBlur(field, (0, 0), sigmaX=s.lateral_sigma, sigmaY=s.axial_sigma)
-        weights = np.float32([1 - s.compounding, 1 - s.compounding, s.compounding, s.compounding])
+        weights = np.array([1 - s.compounding, 1 - s.compounding, s.compounding, s.compounding], np.float32)
         # Blurring white noise by (σx, σy) divides its power by about 4π σx σy: undo it.
         power = (field * field) @ (weights * np.float32(4 * np.pi * s.lateral_sigma * s.axial_sigma))
         envelope = np.sqrt(power)

@@ -34,7 +34,9 @@ def draw_overlays(size: int, inside: NDArray[np.bool_], rng: np.random.Generator
         canvas[top : top + height] = int(rng.uniform(30, 140))
     if rng.random() < 0.2:  # probe mark or logo
         centre = (int(rng.uniform(0.1, 0.9) * size), int(rng.uniform(0, 0.12) * size))
-        cv2.circle(canvas, centre, int(rng.uniform(2, 5) * scale), int(rng.uniform(100, 255)), -1, cv2.LINE_AA)
+        cv2.circle(
+            canvas, centre, int(rng.uniform(2, 5) * scale), int(rng.uniform(100, 255)), -1, cv2.LINE_AA
+        )
     if rng.random() < 0.15:  # grey-scale bar
         x, height = int(rng.uniform(0.93, 0.98) * size), int(rng.uniform(0.2, 0.5) * size)
         ramp = np.linspace(255, 0, height).astype(np.uint8)
@@ -42,7 +44,9 @@ def draw_overlays(size: int, inside: NDArray[np.bool_], rng: np.random.Generator
     return canvas
 
 
-def _text(canvas: NDArray[np.uint8], inside: NDArray[np.bool_], rng: np.random.Generator, scale: float) -> None:
+def _text(
+    canvas: NDArray[np.uint8], inside: NDArray[np.bool_], rng: np.random.Generator, scale: float
+) -> None:
     size = len(canvas)
     for _ in range(rng.integers(1, 9)):
         x, y = int(rng.uniform(0, 0.85) * size), int(rng.uniform(0.03, 1) * size)
@@ -50,7 +54,9 @@ def _text(canvas: NDArray[np.uint8], inside: NDArray[np.bool_], rng: np.random.G
             continue
         word = "".join(rng.choice(_LETTERS, rng.integers(2, 10)))
         height = float(rng.uniform(0.16, 0.36) * scale)
-        cv2.putText(canvas, word, (x, y), cv2.FONT_HERSHEY_SIMPLEX, height, int(rng.uniform(90, 255)), 1, cv2.LINE_AA)
+        cv2.putText(
+            canvas, word, (x, y), cv2.FONT_HERSHEY_SIMPLEX, height, int(rng.uniform(90, 255)), 1, cv2.LINE_AA
+        )
 
 
 def _depth_ruler(canvas: NDArray[np.uint8], rng: np.random.Generator, scale: float) -> None:
@@ -67,7 +73,9 @@ def _ecg(canvas: NDArray[np.uint8], rng: np.random.Generator, scale: float) -> N
     period, phase = rng.uniform(25, 120) * scale, rng.uniform(0, 1)
     beat = np.mod(x / period + phase, 1)
     trace = np.exp(-(((beat - 0.3) / 0.015) ** 2)) - 0.25 * np.exp(-(((beat - 0.34) / 0.02) ** 2))
-    trace = trace + 0.2 * np.exp(-(((beat - 0.6) / 0.05) ** 2)) + 0.12 * np.exp(-(((beat - 0.15) / 0.03) ** 2))
+    trace = (
+        trace + 0.2 * np.exp(-(((beat - 0.6) / 0.05) ** 2)) + 0.12 * np.exp(-(((beat - 0.15) / 0.03) ** 2))
+    )
     y = size * rng.uniform(0.84, 0.98) - trace * rng.uniform(8, 24) * scale
     first, last = sorted(rng.integers(0, size, 2)) if rng.random() < 0.5 else (0, size)
     points = np.stack([x, y], -1)[first:last].astype(np.int32)

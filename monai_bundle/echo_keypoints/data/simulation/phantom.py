@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from echo_keypoints.data.simulation.heart import Heart, sample_heart
+from echo_keypoints.data.simulation.heart import sample_heart
 from echo_keypoints.data.simulation.imaging import BeamFormer, Scanner, Screen, sample_scanner
 from echo_keypoints.data.simulation.overlays import draw_overlays
 from echo_keypoints.data.simulation.tissue import GRID_MM, U_RANGE, V_RANGE, log_uniform, paint
@@ -61,7 +61,9 @@ class Phantom:
         ValueError: for an unknown style or pathology.
     """
 
-    def __init__(self, seed: int, *, style: str | None = None, pathology: str | None = None, size: int = 224) -> None:
+    def __init__(
+        self, seed: int, *, style: str | None = None, pathology: str | None = None, size: int = 224
+    ) -> None:
         rng = np.random.default_rng(seed)
         self.seed = seed
         self.style = style or str(rng.choice(STYLES))
@@ -77,13 +79,15 @@ class Phantom:
         u, v = self._plane_to_heart(np.zeros(1), np.zeros(1), 0.0)
         self._tissue = paint(self.heart, rng, style=self.style, beam=(self._tilt, float(u[0]), float(v[0])))
         self._leaflet = {
-            "echo": log_uniform(rng, 0.1, 1.2), "width": rng.uniform(1.2, 3.2), "open": rng.uniform(0.2, 0.7), "cusp_echo": log_uniform(rng, 0.05, 0.8) * (rng.random() < 0.8),
+            "echo": log_uniform(rng, 0.1, 1.2), "width": rng.uniform(1.2, 3.2), "open": rng.uniform(0.2, 0.7),
+            "cusp_echo": log_uniform(rng, 0.05, 0.8) * (rng.random() < 0.8),
         }  # fmt: skip
         self._overlay = draw_overlays(size, self.screen.inside, rng)
         self._jpeg_quality = int(rng.uniform(25, 92)) if rng.random() < 0.4 else None
         self._top_db: float | None = None
 
-    # ---- geometry -------------------------------------------------------------------------------------------------
+    # ---- geometry
+    # -------------------------------------------------------------------------------------------------
 
     def _place(self, rng: np.random.Generator) -> None:
         """Where the heart lies under the probe, and how it sways."""
@@ -101,7 +105,10 @@ class Phantom:
         beat = self.heart.cycle.phase(np.asarray(time_s))
         contraction = float(self.heart.cycle.contraction(beat, 0.01))
         breath = np.sin(2 * np.pi * time_s / self._drift_period_s)
-        return self._tilt + self._rocking * contraction, self._centre + self._swing * contraction + self._drift * breath
+        return (
+            self._tilt + self._rocking * contraction,
+            self._centre + self._swing * contraction + self._drift * breath,
+        )
 
     def _plane_to_heart(self, x: FloatArray, z: FloatArray, time_s: float) -> tuple[FloatArray, FloatArray]:
         tilt, centre = self._pose(time_s)
@@ -127,7 +134,8 @@ class Phantom:
         shape = np.shape(u)
         column = ((np.ravel(u) - U_RANGE[0]) / _WARP_MM).astype(np.float32)[None]
         row = ((np.ravel(v) - V_RANGE[0]) / _WARP_MM).astype(np.float32)[None]
-        # cv2.remap rounds coordinates to 1/32 sample; on this grid that is 0.06 mm of a field of a few mm: no error.
+        # cv2.remap rounds coordinates to 1/32 sample; on this grid that is 0.06 mm of a field of a few mm: no
+        # error.
         w = cv2.remap(self._warp, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return w[0, :, 0].reshape(shape), w[0, :, 1].reshape(shape)
 
@@ -158,7 +166,8 @@ class Phantom:
         window = (float(box[0]), float(box[1]), float(box[2] - box[0]), float(box[3] - box[1]))
         return Scanner(depth_mm=depth, sector_rad=sector, window_mm=window, **settings)  # type: ignore[arg-type]
 
-    # ---- pictures -------------------------------------------------------------------------------------------------
+    # ---- pictures
+    # -------------------------------------------------------------------------------------------------
 
     def render(self, times_s: FloatArray, *, tissue: bool = False, fps: float | None = None) -> SimulatedClip:
         """Make the frames at `times_s` (seconds, ``(T,)``); with `tissue` also the label maps at half resolution."""
@@ -203,7 +212,8 @@ class Phantom:
         # The plane slips out with the contraction and comes back, as twist and through-plane motion do.
         slip = scanner.decorrelation * float(self.heart.contraction(np.asarray(phase), +1))
         c, s = np.cos(slip), np.sin(slip)
-        field = cv2.transform(field, np.float32([[c, 0, s, 0], [0, c, 0, s], [-s, 0, c, 0], [0, -s, 0, c]]))
+        rotation = [[c, 0, s, 0], [0, c, 0, s], [-s, 0, c, 0], [0, -s, 0, c]]
+        field = cv2.transform(field, np.array(rotation, np.float32))
         self._add_leaflets(field, time_s, phase)
         return field
 
@@ -212,15 +222,30 @@ class Phantom:
         heart, spec = self.heart, self._leaflet
         scanner = self._beamformer.scanner
         contraction = float(heart.contraction(np.asarray(phase), +1))
-        annulus = (heart.base_length + heart.apex_length) * (1 - heart.shortening * contraction) - heart.apex_length
+        annulus = (heart.base_length + heart.apex_length) * (
+            1 - heart.shortening * contraction
+        ) - heart.apex_length
         opening = float(heart.cycle.mitral_opening(np.asarray(phase)))
         s = np.linspace(0, 1, 14)
         length = heart.anterior_leaflet
         swing = (1 - opening) * heart.closure_rad - opening * spec["open"]
-        anterior = np.stack([annulus - length * s * np.cos(swing), -0.15 * heart.radius + length * np.sin(swing) * s * (1.25 - 0.25 * s)], -1)
+        anterior = np.stack(
+            [
+                annulus - length * s * np.cos(swing),
+                -0.15 * heart.radius + length * np.sin(swing) * s * (1.25 - 0.25 * s),
+            ],
+            -1,
+        )
         short = 0.6 * length
         swing = -(1 - opening) * (heart.closure_rad + 0.25) + 0.25 * opening
-        posterior = np.stack([annulus - short * s * np.cos(swing), 0.82 * heart.radius * (1 - 0.3 * heart.posterior_motion * contraction) + short * np.sin(swing) * s], -1)
+        posterior = np.stack(
+            [
+                annulus - short * s * np.cos(swing),
+                0.82 * heart.radius * (1 - 0.3 * heart.posterior_motion * contraction)
+                + short * np.sin(swing) * s,
+            ],
+            -1,
+        )
         lines = [(anterior, spec["echo"]), (posterior, spec["echo"])]
         if spec["cusp_echo"]:
             open_ = float(heart.cycle.aortic_opening(np.asarray(phase)))
@@ -228,7 +253,9 @@ class Phantom:
             middle = (front + back) / 2
             for wall in (front, back):
                 tip = middle + (wall - middle) * (0.08 + 0.75 * open_)
-                lines.append((np.stack([annulus + 3 + 9 * s, wall + (tip - wall) * np.sqrt(s)], -1), spec["cusp_echo"]))
+                lines.append(
+                    (np.stack([annulus + 3 + 9 * s, wall + (tip - wall) * np.sqrt(s)], -1), spec["cusp_echo"])
+                )
         canvas = np.zeros(field.shape[:2], np.float32)
         thickness = max(1, round(spec["width"] / scanner.depth_mm * scanner.samples / 2))
         for line, echo in lines:
@@ -236,25 +263,27 @@ class Phantom:
             beam, sample = scanner.plane_to_polar(plane[:, 0], plane[:, 1])
             points = np.round(np.stack([beam, sample], -1) * 8).astype(np.int32)
             cv2.polylines(canvas, [points], False, float(echo), thickness, cv2.LINE_AA, 3)
-        field += canvas[..., None] * (np.float32([0.5, 0.2, 0.2, 0.5]) + 0.6 * np.sign(field))
+        field += canvas[..., None] * (np.array([0.5, 0.2, 0.2, 0.5], np.float32) + 0.6 * np.sign(field))
 
     def _display(self, decibels: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Grey map, scan conversion, post-processing, overlays, compression: ``(S, S)`` uint8."""
         scanner, screen = self._beamformer.scanner, self.screen
         if self._top_db is None:  # the operator sets the gain once
             self._top_db = float(np.percentile(decibels, scanner.top_percentile))
-        grey = np.clip((decibels - (self._top_db - scanner.dynamic_range_db)) / scanner.dynamic_range_db, 0, 1)
+        grey = np.clip(
+            (decibels - (self._top_db - scanner.dynamic_range_db)) / scanner.dynamic_range_db, 0, 1
+        )
         picture = screen.scan_convert(cv2.pow(grey, scanner.gamma) * 255)
         if scanner.soften:
             picture = cv2.GaussianBlur(picture, (0, 0), scanner.soften)
         if scanner.sharpen:
             picture = picture + scanner.sharpen * (picture - cv2.GaussianBlur(picture, (0, 0), 1.2))
         picture = np.where(screen.inside, np.clip(picture, scanner.background, 255), scanner.background)
-        picture = np.maximum(picture.astype(np.uint8), self._overlay)
+        shown: NDArray[np.uint8] = np.maximum(picture.astype(np.uint8), self._overlay)
         if self._jpeg_quality is not None:
-            _, code = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, self._jpeg_quality])
-            picture = cv2.imdecode(code, cv2.IMREAD_GRAYSCALE)
-        return picture
+            _, code = cv2.imencode(".jpg", shown, [cv2.IMWRITE_JPEG_QUALITY, self._jpeg_quality])
+            shown = cv2.imdecode(code, cv2.IMREAD_GRAYSCALE)
+        return shown
 
     def _labels(self, time_s: float) -> NDArray[np.uint8]:
         """Tissue labels at half resolution; 0 outside the sector."""
@@ -279,8 +308,12 @@ def _sample_warp(rng: np.random.Generator) -> NDArray[np.float32]:
 
 
 def _refine(coarse: FloatArray, size: tuple[int, int]) -> NDArray[np.float32]:
-    """Interpolate a map known at every `_COARSE`-th sample (cell centres) to the full grid, `size` = (width, height)."""
-    full = cv2.resize(coarse.astype(np.float32), (coarse.shape[1] * _COARSE, coarse.shape[0] * _COARSE), interpolation=cv2.INTER_LINEAR)
+    """Interpolate a map known at every `_COARSE`-th sample (cell centres) to the grid, `size` = (width, height)."""
+    full = cv2.resize(
+        coarse.astype(np.float32),
+        (coarse.shape[1] * _COARSE, coarse.shape[0] * _COARSE),
+        interpolation=cv2.INTER_LINEAR,
+    )
     return full[: size[1], : size[0]]
 
 

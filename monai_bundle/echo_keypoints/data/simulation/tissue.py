@@ -75,7 +75,7 @@ def paint(heart: Heart, rng: np.random.Generator, *, style: str, beam: tuple[flo
     wall = heart.wall(u, +1).astype(np.float32)
     a = np.abs(vv)
     front = vv < 0
-    base, apex, radius = heart.base_length, heart.apex_length, heart.radius
+    base, apex = heart.base_length, heart.apex_length
 
     blood = echo(0.008, 0.06)
     amplitude = np.full(shape, echo(0.25, 1.2), np.float32)
@@ -93,7 +93,12 @@ def paint(heart: Heart, rng: np.random.Generator, *, style: str, beam: tuple[flo
     free_wall = uniform(2, 6)
     fill(front & (a > rv_edge) & (a < rv_edge + free_wall), echo(0.4, 2.0))
     if rng.random() < 0.75:  # trabecula and moderator band
-        band = front & (a > septal + septum + 2) & (a < rv_edge) & (smooth_noise(rng, shape, uniform(8, 20)) > uniform(0.6, 1.6))
+        band = (
+            front
+            & (a > septal + septum + 2)
+            & (a < rv_edge)
+            & (smooth_noise(rng, shape, uniform(8, 20)) > uniform(0.6, 1.6))
+        )
         amplitude[band] = echo(0.1, 0.9)
     # Behind the posterior wall: pericardium, then lung or haze.
     epi = posterior + wall
@@ -102,11 +107,17 @@ def paint(heart: Heart, rng: np.random.Generator, *, style: str, beam: tuple[flo
     haze = echo(0.06, 1.0)
     fill(behind, haze)
     if rng.random() < 0.75:
-        amplitude[behind] *= (log_uniform(rng, 1, 4) * np.exp(-depth_behind[behind] / uniform(10, 60))).astype(np.float32) + 0.05
+        amplitude[behind] *= (
+            log_uniform(rng, 1, 4) * np.exp(-depth_behind[behind] / uniform(10, 60))
+        ).astype(np.float32) + 0.05
     thickness = uniform(1.2, 6.5)
     fill(behind & (depth_behind < thickness), echo(0.9, 7.0), 5)
     # The walls.
-    fill(~front & (a > posterior) & (a <= epi) & (uu < base + 12 - 0.4 * np.maximum(a - posterior, 0)), echo(0.2, 1.2), 4)
+    fill(
+        ~front & (a > posterior) & (a <= epi) & (uu < base + 12 - 0.4 * np.maximum(a - posterior, 0)),
+        echo(0.2, 1.2),
+        4,
+    )
     fill(front & (a > septal) & (a <= septal + septum) & (uu < base + 12), echo(0.3, 1.6), 2)
     cavity = np.where(front, a <= septal, a <= posterior)
     fill(cavity & (uu > -apex) & (uu < base + 2), blood, 3)
@@ -115,7 +126,11 @@ def paint(heart: Heart, rng: np.random.Generator, *, style: str, beam: tuple[flo
     _paint_cavity_contents(heart, rng, uu, vv, a, posterior, cavity & (uu < base), amplitude, echo)
 
     # Specular borders, and walls that fade where they run along the beam.
-    for distance, side, chance in ((septal, front, 0.7), (posterior, ~front, 0.7), (septal + septum, front, 0.5)):
+    for distance, side, chance in (
+        (septal, front, 0.7),
+        (posterior, ~front, 0.7),
+        (septal + septum, front, 0.5),
+    ):
         if rng.random() < chance:
             line = side & (np.abs(a - distance) < uniform(0.5, 1.6)) & (uu < base) & (uu > -apex)
             amplitude[line] *= log_uniform(rng, 1.1, 3.5)
@@ -138,14 +153,18 @@ def _paint_base(heart, rng, uu, vv, fill, echo, blood) -> None:  # type: ignore[
     between = -0.15 * radius  # the wall between aorta and atrium
     width = uniform(0.6, 1.15) * radius
     atrium_v = between + width + uniform(0, 5)
-    atrium = ((uu - base - 0.8 * width) / (uniform(0.95, 1.5) * width)) ** 2 + ((vv - atrium_v) / width) ** 2 < 1
+    atrium = ((uu - base - 0.8 * width) / (uniform(0.95, 1.5) * width)) ** 2 + (
+        (vv - atrium_v) / width
+    ) ** 2 < 1
     fill(atrium & (uu > base - 2), blood * uniform(0.6, 1.6), 6)
     aorta_front = -radius * uniform(0.85, 1.15) - 2
     fill((uu > base) & (vv < between) & (vv > aorta_front), blood * uniform(0.6, 1.6), 7)
     line = uniform(0.8, 2.0)
     for position, low in ((between, 0.9), (aorta_front, 0.7)):
         fill((uu > base - 2) & (np.abs(vv - position) < line), echo(low, 3.5))
-    rim = atrium ^ (((uu - base - 0.8 * width) / (1.25 * width + 2)) ** 2 + ((vv - atrium_v) / (width + 2)) ** 2 < 1)
+    rim = atrium ^ (
+        ((uu - base - 0.8 * width) / (1.25 * width + 2)) ** 2 + ((vv - atrium_v) / (width + 2)) ** 2 < 1
+    )
     fill(rim & (uu > base + 4) & (vv > atrium_v), echo(0.6, 3.0))
     if rng.random() < 0.6:  # annulus: a bright knot where leaflet, wall and atrium meet
         knot = np.hypot(uu - base, vv - 0.88 * radius) < uniform(1.5, 4.5)
@@ -153,7 +172,11 @@ def _paint_base(heart, rng, uu, vv, fill, echo, blood) -> None:  # type: ignore[
     if rng.random() < 0.75:  # right-ventricular outflow: a round dark hole above the basal septum
         centre_u = uniform(-0.4 * base, 1.1 * base)
         hole = uniform(7, 16)
-        centre_v = -(heart.cavity(np.asarray(centre_u), -1) + heart.wall(np.asarray(centre_u), -1)) - hole - uniform(-2, 5)
+        centre_v = (
+            -(heart.cavity(np.asarray(centre_u), -1) + heart.wall(np.asarray(centre_u), -1))
+            - hole
+            - uniform(-2, 5)
+        )
         distance = np.hypot(uu - centre_u, (vv - centre_v) * uniform(0.8, 1.3))
         fill(distance < hole, blood * uniform(0.6, 1.6), 1)
         # Its rim is bright only where the beam meets it squarely.
@@ -173,10 +196,14 @@ def _paint_cavity_contents(heart, rng, uu, vv, a, posterior, cavity, amplitude, 
     fraction = a / np.maximum(posterior, 1e-3)
     if rng.random() < 0.6:  # papillary muscle: an island in the apical half
         centre_u, centre_f = -heart.apex_length * uniform(0.1, 0.6), uniform(0.55, 0.95)
-        island = ((uu - centre_u) / uniform(7, 18)) ** 2 + ((fraction - centre_f) / uniform(0.12, 0.3)) ** 2 < 1
+        island = ((uu - centre_u) / uniform(7, 18)) ** 2 + (
+            (fraction - centre_f) / uniform(0.12, 0.3)
+        ) ** 2 < 1
         amplitude[posterior_half & island] = echo(0.15, 1.0)
     if rng.random() < 0.7:  # chordae and trabeculae lying on the wall
-        layer = posterior_half & (fraction > uniform(0.6, 0.93)) & (uu < heart.base_length * uniform(0.1, 0.8))
+        layer = (
+            posterior_half & (fraction > uniform(0.6, 0.93)) & (uu < heart.base_length * uniform(0.1, 0.8))
+        )
         patchy = smooth_noise(rng, uu.shape, uniform(5, 24)) > uniform(-0.8, 0.8)
         amplitude[layer & patchy] = echo(0.1, 1.1)
     if rng.random() < 0.5:  # septal and apical trabeculae
@@ -188,7 +215,14 @@ def _paint_cavity_contents(heart, rng, uu, vv, a, posterior, cavity, amplitude, 
         start = (uniform(-0.6, 0.2) * heart.apex_length, uniform(0.3, 0.95) * heart.radius)
         end = (heart.base_length * uniform(0.1, 0.7), heart.radius * uniform(-0.1, 0.8))
         points = np.round((np.array([start, end]) - (U_RANGE[0], V_RANGE[0])) / GRID_MM).astype(np.int32)
-        cv2.line(canvas, points[0].tolist(), points[1].tolist(), echo(0.1, 1.2), int(rng.integers(1, 4)), cv2.LINE_AA)
+        cv2.line(
+            canvas,
+            points[0].tolist(),
+            points[1].tolist(),
+            echo(0.1, 1.2),
+            int(rng.integers(1, 4)),
+            cv2.LINE_AA,
+        )
     np.maximum(amplitude, np.where(cavity, canvas, 0), out=amplitude)
 
 

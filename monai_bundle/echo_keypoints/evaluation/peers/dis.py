@@ -39,7 +39,7 @@ def _make_step(upsampling: int) -> Step:
 
     def step(source: Frame, target: Frame, points: Floats) -> Floats:
         # (H, W, 2) with target(p + field(p)) ~ source(p). OpenCV's stubs forget that the start may be None.
-        field = flow.calc(enlarge(source), enlarge(target), None)  # type: ignore[call-overload]
+        field = flow.calc(enlarge(source), enlarge(target), None)
         # Enlarging keeps the corners of an image in place, so centres move: (p + 0.5) * k - 0.5.
         x, y = ((points + 0.5) * upsampling - 0.5).astype(np.float32).T[:, None]  # (1, 4) each
         sampled = cv2.remap(field, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

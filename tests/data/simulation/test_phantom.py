@@ -1,0 +1,129 @@
+"""The phantom tells the truth: its tracks are where its tissue is."""
+
+import numpy as np
+import pytest
+
+from echo_keypoints.data.simulation import Phantom, simulate_clip
+from echo_keypoints.data.simulation.heart import PATHOLOGIES, sample_heart
+from echo_keypoints.data.simulation.tissue import GRID_MM, TISSUES, U_RANGE, V_RANGE
+
+SEEDS = (11, 12, 13, 14)
+
+
+def times_of_a_beat(phantom, count=5):
+    return np.linspace(0, phantom.heart.cycle.period_s, count, endpoint=False)
+
+
+def test_the_same_seed_gives_the_same_clip():
+    one, two = (simulate_clip(5, frame_count=3) for _ in range(2))
+    np.testing.assert_array_equal(one.video, two.video)
+    np.testing.assert_array_equal(one.points, two.points)
+    assert not np.array_equal(one.video, simulate_clip(6, frame_count=3).video)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_landmarks_keep_their_material_coordinates(seed):
+    """The closed-form forward motion of the landmarks is the inverse of the motion that renders the tissue."""
+    phantom = Phantom(seed)
+    material = []
+    for time_s in times_of_a_beat(phantom):
+        points = phantom.points_mm(time_s)
+        column, row = phantom._material(points[:, 0], points[:, 1], time_s)
+        material.append(np.stack([column * GRID_MM + U_RANGE[0], row * GRID_MM + V_RANGE[0]], -1))
+    spread_mm = np.ptp(material, axis=0)
+    assert spread_mm.max() < 0.25  # a third of a pixel at the usual scale
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_bright_scatterer_at_a_landmark_shows_up_at_the_landmark(seed):
+    """Truth measured on the picture itself: the brightest change lies where the track says."""
+    phantom = Phantom(seed, style="acoustic")
+    beamformer = phantom._beamformer
+    beamformer.shadow[:] = 1  # nothing may hide the mark
+    times = times_of_a_beat(phantom, 4)
+    heart = phantom.heart
+    for index, side, extra in ((1, -1, 0.0), (3, 1, 1.0)):
+        u = np.asarray(heart.landmark_u)
+        v = side * (heart.cavity(u, side) + extra * heart.wall(u, side))
+        column, row = round((float(u) - U_RANGE[0]) / GRID_MM), round((float(v) - V_RANGE[0]) / GRID_MM)
+        original, rng = phantom._tissue.scatterers.copy(), np.random.default_rng(0)
+        marked = original.copy()
+        marked[row - 1 : row + 2, column - 1 : column + 2] = 1e4
+        for time_s in times:
+            phantom._tissue.scatterers[:] = marked
+            bright = beamformer.envelope(phantom._echoes(float(time_s), rng), rng)
+            sample, beam = np.unravel_index(bright.argmax(), bright.shape)
+            expected = beamformer.scanner.plane_to_polar(*phantom.points_mm(float(time_s))[index])
+            mm_per_sample = beamformer.scanner.depth_mm / beamformer.scanner.samples
+            assert abs(sample - expected[1]) * mm_per_sample < 1.2
+            assert abs(beam - expected[0]) < 2.5
+        phantom._tissue.scatterers[:] = original
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_lengths_are_those_of_the_heart(seed):
+    """IVS, LVID and LVPW at end-diastole equal the drawn geometry, up to the warp that makes each heart its own."""
+    phantom = Phantom(seed)
+    heart = phantom.heart
+    start_s = float((1 - heart.cycle.offset) % 1 * heart.cycle.period_s)  # phase 0
+    clip = phantom.render(np.array([start_s]))
+    lengths_mm = np.linalg.norm(np.diff(clip.points[0], axis=0), axis=-1) * clip.mm_per_px
+    u = np.asarray(heart.landmark_u)
+    drawn = np.array([heart.wall(u, -1), heart.cavity(u, -1) + heart.cavity(u, 1), heart.wall(u, 1)])
+    np.testing.assert_allclose(lengths_mm, drawn, rtol=0.25, atol=1.5)
+
+
+def test_the_cavity_shrinks_and_walls_thicken_in_a_normal_systole():
+    changes = []
+    for seed in range(20, 40):
+        phantom = Phantom(seed, pathology="normal")
+        clip = phantom.render(times_of_a_beat(phantom, 24))
+        lengths = np.linalg.norm(np.diff(clip.points, axis=1), axis=-1)
+        changes.append(lengths[clip.phase.argmax()] / lengths[clip.phase.argmin()] - 1)
+    septum, cavity, wall = np.mean(changes, axis=0)
+    assert -0.5 < cavity < -0.25  # fractional shortening of normal hearts: 25-43 % (ASE 2015)
+    assert septum > 0.2 and wall > 0.3
+    assert (np.array(changes)[:, 1] < -0.1).all()
+
+
+def test_landmarks_stay_in_the_picture():
+    for seed in range(40, 60):
+        phantom = Phantom(seed)
+        points = phantom.render(times_of_a_beat(phantom, 6)).points
+        assert points.min() > 0 and points.max() < 223
+
+
+def test_labels_lie_on_both_sides_of_the_endocardium():
+    phantom = Phantom(15, style="acoustic")
+    clip = phantom.render(np.array([0.0]), tissue=True)
+    septal, posterior = clip.points[0, 1], clip.points[0, 2]
+    middle = (septal + posterior) / 2
+    column, row = np.round((middle - 0.5) / 2).astype(int)
+    assert TISSUES[clip.tissue[0, row, column]] == "LV"
+    outside = clip.points[0, 2] + 0.5 * (clip.points[0, 3] - clip.points[0, 2])
+    column, row = np.round((outside - 0.5) / 2).astype(int)
+    assert TISSUES[clip.tissue[0, row, column]] == "posterior wall"
+
+
+@pytest.mark.parametrize("pathology", PATHOLOGIES)
+def test_every_pathology_can_be_asked_for(pathology):
+    assert simulate_clip(3, frame_count=2, pathology=pathology).pathology == pathology
+
+
+def test_unknown_wishes_are_refused():
+    with pytest.raises(ValueError, match="style"):
+        Phantom(0, style="cubist")
+    with pytest.raises(ValueError, match="pathology"):
+        sample_heart(np.random.default_rng(0), "broken")
+
+
+def test_contraction_runs_from_diastole_to_systole_and_back():
+    for seed in range(10):
+        cycle = sample_heart(np.random.default_rng(seed)).cycle
+        phase = np.linspace(0, 1, 400, endpoint=False)
+        contraction = cycle.contraction(phase)
+        assert contraction[0] == 0 and 0 <= contraction.min() and contraction.max() <= 1
+        assert abs(phase[contraction.argmax()] - cycle.systole) < 0.01
+        assert (np.diff(contraction[phase < cycle.systole]) >= 0).all()
+        assert cycle.mitral_opening(phase)[phase < cycle.systole].max() == 0
+        assert cycle.aortic_opening(phase)[phase > cycle.systole].max() == 0
