@@ -282,7 +282,7 @@ class Phantom:
         shown: NDArray[np.uint8] = np.maximum(picture.astype(np.uint8), self._overlay)
         if self._jpeg_quality is not None:
             _, code = cv2.imencode(".jpg", shown, [cv2.IMWRITE_JPEG_QUALITY, self._jpeg_quality])
-            shown = cv2.imdecode(code, cv2.IMREAD_GRAYSCALE)
+            shown = np.asarray(cv2.imdecode(code, cv2.IMREAD_GRAYSCALE), np.uint8)
         return shown
 
     def _labels(self, time_s: float) -> NDArray[np.uint8]:
