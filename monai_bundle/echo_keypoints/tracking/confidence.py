@@ -1,11 +1,9 @@
 """How far a tracked point may be trusted.
 
 The confidence of a point in a frame is the probability that it lies within `ConfidenceModel.tolerance_px` of
-the
-truth: a logistic regression on what can be seen without the truth, fitted on phantoms
-    (``training.calibration``),
-where the truth is known. On real hearts it ranks points; its absolute level is only as good as the phantoms
-are. A point that a person set has confidence 1.
+the truth: a logistic regression on what can be seen without the truth, fitted on phantoms, where the truth is
+known (``training.calibration``). On real hearts it ranks points; its absolute level is only as good as the
+phantoms are. A point that a person set has confidence 1.
 """
 
 from __future__ import annotations
@@ -61,10 +59,14 @@ class ConfidenceModel:
         return json.dumps({**asdict(self), "features": FEATURES}, indent=2) + "\n"
 
 
+MODEL_FILE = Path(__file__).with_name("confidence.json")
+"""The shipped model."""
+
+
 @cache
 def confidence_model() -> ConfidenceModel:
-    """The shipped model, from ``confidence.json`` beside this file."""
-    data = json.loads(Path(__file__).with_name("confidence.json").read_text(encoding="utf-8"))
+    """Read the shipped model, `MODEL_FILE`."""
+    data = json.loads(MODEL_FILE.read_text(encoding="utf-8"))
     if tuple(data.pop("features")) != FEATURES:
         raise ValueError("confidence.json was fitted for other features")
     return ConfidenceModel(**{**data, "weights": tuple(data["weights"])})

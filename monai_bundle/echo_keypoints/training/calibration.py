@@ -1,11 +1,24 @@
-"""Fitting the confidence of tracked points on clips whose truth is known."""
+"""Fitting the confidence of tracked points on clips whose truth is known.
+
+``python -m echo_keypoints.training.calibration`` fits it to the shipped weights and writes it where inference
+reads it.
+"""
 
 from __future__ import annotations
 
+import argparse
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
-from echo_keypoints.tracking.confidence import FEATURES, ConfidenceModel
+from echo_keypoints.clip import Clip, ClipHeader
+from echo_keypoints.data.phantoms import VALIDATION_SEED
+from echo_keypoints.data.simulation import simulate_clip
+from echo_keypoints.tracking import track_clip
+from echo_keypoints.tracking.backends import Backend, load_backend
+from echo_keypoints.tracking.confidence import FEATURES, MODEL_FILE, ConfidenceModel
 
 TOLERANCE_PX = 4.0
 """A point is right up to this distance from the truth in model px: about what two careful readers differ."""
@@ -81,3 +94,47 @@ def ranking_quality(
     pairs = good.sum() * bad.sum()
     below = np.cumsum(bad) - bad
     return float((good * (below + bad / 2)).sum() / pairs) if pairs else float("nan")
+
+
+def phantom_tracks(backend: Backend, clips: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Track validation phantoms end to end.
+
+    Args:
+        backend: the networks.
+        clips: how many phantoms.
+
+    Returns:
+        Features ``(N, 6)`` and distances from the truth ``(N,)`` in model px, of every point of every frame.
+    """
+    features, errors = [], []
+    for seed in tqdm(range(VALIDATION_SEED, VALIDATION_SEED + clips), desc="phantoms", unit="clip"):
+        made = simulate_clip(seed, frame_count=32)
+        header = ClipHeader("phantom", len(made.video), *made.video.shape[1:], made.times_s, "simulation")
+        tracking = track_clip(Clip(header, made.video), backend)
+        truth, found = (tracking.letterbox.to_model(p) for p in (made.points, tracking.points_px))
+        features.append(tracking.features.reshape(-1, len(FEATURES)))
+        errors.append(np.linalg.norm(found - truth, axis=-1).reshape(-1))
+    return np.concatenate(features), np.concatenate(errors)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Fit on half of the phantoms, report on the other half, write the model."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--phantoms", type=int, default=120, metavar="N")
+    parser.add_argument("--models", type=Path, metavar="DIR", help="folder of the weights (default: the shipped)")
+    options = parser.parse_args(arguments)
+    features, errors = phantom_tracks(load_backend("onnx", models_dir=options.models), options.phantoms)
+    half = len(errors) // 2
+    model = fit_confidence(features[:half], errors[:half], f"{options.phantoms // 2} phantoms, end to end")
+    confidence = model(features[half:])
+    right = errors[half:] <= model.tolerance_px
+    print(f"held-out phantoms: AUC {ranking_quality(confidence, errors[half:], model.tolerance_px):.3f}")
+    for low in np.arange(0, 1, 0.2):
+        chosen = (confidence >= low) & (confidence < low + 0.2)
+        if chosen.any():
+            print(f"confidence {low:.1f} to {low + 0.2:.1f}: {right[chosen].mean():.2f} right of {chosen.sum()} points")
+    MODEL_FILE.write_text(model.to_json(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
