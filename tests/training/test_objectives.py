@@ -235,13 +235,18 @@ def test_trnet_does_not_read_labels(trnet_objective):
     assert losses[0] == losses[1]
 
 
-def test_untrained_trnet_gives_back_the_cleaned_detections(trnet_objective):
+def test_untrained_trnet_starts_from_the_detection_in_the_most_confident_frame(trnet_objective):
     # Its last layer starts at zero, so the trajectory is the one that refinement starts from.
     batch = {**clip_batch(24), "points": torch.zeros(1, 24, 4, 2)}
     with torch.no_grad():
         points = trnet_objective.eval()(batch)["points"]
+        heatmaps = trnet_objective.sknet(batch["frames"][0].float() / 255)
     assert points.shape == (1, 24, 4, 2) and torch.isfinite(points).all()
-    assert (points > -20).all() and (points < 84).all()
+    reference = int(heatmaps.amax((2, 3)).sum(1).argmax())
+    for landmark, heat in enumerate(heatmaps[reference]):
+        row, column = divmod(int(heat.argmax()), 64)
+        distance = points[0, reference, landmark] - torch.tensor([column, row])
+        assert distance.abs().max() <= 1.01  # the sub-pixel step
 
 
 def test_a_clip_shorter_than_the_window_is_refused(trnet_objective):

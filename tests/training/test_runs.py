@@ -76,11 +76,13 @@ def smoke(tmp_path_factory) -> Path:
 )
 def test_each_stage_of_the_smoke_run_learns(smoke, stage, weights, network):
     losses = curve(smoke / stage, "loss")
+    if stage == "flow":  # the third epoch has another loss
+        losses = losses[: 2 * len(losses) // 3]
     third = len(losses) // 3
     assert third >= 2
     assert np.mean(losses[-third:]) < np.mean(losses[:third])
     validation = curve(smoke / stage, "val_point_error")
-    assert len(validation) == 2 and np.isfinite(validation).all()
+    assert len(validation) >= 2 and np.isfinite(validation).all()
     load_weights(smoke / stage / f"{weights}.pt", network)
     assert json.loads((smoke / stage / "settings.json").read_text())["image_size"] == 64
 
@@ -181,7 +183,7 @@ def test_users_clips_train_every_stage(user_data, tmp_path):
 
 def test_evaluating_reports_without_training(tmp_path):
     weights = tmp_path / "sknet.pt"
-    save_weights(SKNet.from_preset("small", tissue_classes=8), weights, exclude=["tissue_heads"])
+    save_weights(SKNet.from_preset("small"), weights)
     before = weights.read_bytes()
     workflow = run(["train_sknet.json", "evaluate.json"], **TINY, weights=str(weights), run_id="evaluating")
     assert np.isfinite(workflow.evaluator.state.metrics["val_point_error"])

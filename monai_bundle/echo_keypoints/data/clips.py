@@ -105,7 +105,8 @@ class LabelledFrames(_Endless):
     """Frames that people labelled, for SK-net; clips without labels are left out.
 
     An item is F of the labelled frames of one clip: ``image`` ``(F, 1, S, S)`` uint8 and ``points``
-    ``(F, 4, 2)`` float32 px of these frames, NaN where a landmark was not set. If a clip has fewer, some come twice.
+    ``(F, 4, 2)`` float32 px of these frames, NaN where a landmark was not set. If a clip has fewer, some come
+    twice.
 
     Args:
         data, size, augment, seed: see `_Endless`; without `augment` the frames are the first ones.

@@ -71,9 +71,7 @@ def clip_items(dataset_dir: str | None, part: str, validation_share: float = 0.2
         if _held_out(_patient(Path(item["image"]), root), validation_share) == (part == "validate")
     ]
     if not items:
-        raise ClipError(
-            f"{root.name} has no clips to {part} with: add some, or change validation_share {validation_share}."
-        )
+        raise ClipError(f"{root.name} has no clips to {part} with: add some, or change validation_share.")
     return items
 
 

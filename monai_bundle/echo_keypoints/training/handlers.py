@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -131,13 +130,10 @@ class KeepBest:
         network: built by `from_preset`; its running average, usually.
         path: weights file to write (`networks.save_weights`); its folder is made.
         metric: name of the metric.
-        exclude: submodules that only training needs.
     """
 
-    def __init__(
-        self, network: nn.Module, path: str | Path, metric: str, exclude: Sequence[str] = ()
-    ) -> None:
-        self.network, self.path, self.metric, self.exclude = network, Path(path), metric, tuple(exclude)
+    def __init__(self, network: nn.Module, path: str | Path, metric: str) -> None:
+        self.network, self.path, self.metric = network, Path(path), metric
         self.best = math.inf
 
     def attach(self, engine: Engine) -> None:
@@ -155,7 +151,7 @@ class KeepBest:
         if main_process():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with atomic_path(self.path) as part:
-                save_weights(self.network, part, self.exclude)
+                save_weights(self.network, part)
             engine.logger.info(f"{self.metric} {self.best:.4f} is the best so far: wrote {self.path.name}")
 
     def state_dict(self) -> dict[str, float]:

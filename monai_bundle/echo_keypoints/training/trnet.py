@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
@@ -11,6 +13,29 @@ from echo_keypoints.networks.trnet import Maps, TRNet
 from echo_keypoints.tracking.backends.detector import HeatmapDecoder
 from echo_keypoints.training.objective import Batch, Objective, Terms, frozen, grey
 from echo_keypoints.training.starts import StartVariety, cleaned, most_confident
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What TR-net is asked about B clips, all without gradient: N = B * Q windows of T frames.
+
+    Attributes:
+        features: SK-net's, of all frames of all clips.
+        rows: ``(N, T)`` the frames of the windows, as rows of the flattened clips.
+        reference_rows: ``(N,)`` the reference frames, likewise.
+        points: ``(N, 4, 2)`` px in the reference frames.
+        estimates: ``(N, T, 4, 2)`` px, where refinement starts.
+        pseudo: ``(N, T, 4, 2)`` px, where it should go.
+        weight: ``(N, T, 4)``, 0 where the flow is not to be trusted.
+    """
+
+    features: tuple[Tensor, ...]
+    rows: Tensor
+    reference_rows: Tensor
+    points: Tensor
+    estimates: Tensor
+    pseudo: Tensor
+    weight: Tensor
 
 
 class TRNetObjective(Objective):
@@ -59,47 +84,59 @@ class TRNetObjective(Objective):
 
         Args:
             batch: ``frames`` ``(B, F, 1, S, S)`` uint8, F at least the window of TR-net. In evaluation the
-                window starts with the clip, and if the batch has ``points`` ``(B, F, 4, 2)``, F must be the window.
+                window starts with the clip, and F must be the window if the batch has ``points``
+                ``(B, F, 4, 2)``.
+
+        Raises:
+            ValueError: F is too small.
         """
-        clips, length, size = batch["frames"].shape[0], batch["frames"].shape[1], batch["frames"].shape[-1]
         flat = grey(batch["frames"])
-        with torch.no_grad():
-            with self.autocast(flat):
-                heatmaps, features = self.sknet.features(flat)
-            points, peaks, _ = self.decoder(heatmaps)
-            detections, peaks = points.unflatten(0, (clips, -1)), peaks.unflatten(0, (clips, -1))
-            index = self.variety.references(peaks) if self.training else most_confident(peaks)
-            sets = self._sets(detections, index, size)  # (B, Q, 4, 2)
-            queries = sets.shape[1]
-            rows = self._windows(clips, length, flat.device)  # (B, T) rows of `flat`
-            pseudo, weight = (
-                _per_query(level, queries).flatten(0, 1)
-                for level in self._pseudo(flat.unflatten(0, (clips, -1)), index, sets, rows)
-            )
-            moving = cleaned(detections, peaks).flatten(0, 1)[rows]  # (B, T, 4, 2)
-            at_reference = cleaned(detections, peaks)[torch.arange(clips), index]
-            estimates = (sets[:, :, None] + (moving - at_reference[:, None])[:, None]).flatten(0, 1)
-            if self.training:
-                estimates = self.variety.estimates(sets.flatten(0, 1), estimates, pseudo, size)
-        every = rows.repeat_interleave(queries, dim=0)  # (B * Q, T)
-        reference_rows = torch.arange(clips, device=flat.device) * length + index
-        reference_rows = reference_rows.repeat_interleave(queries)
+        plan = self._plan(flat, batch["frames"].shape[0])
         with self.autocast(flat):
-            maps = self.network.encode(flat, features)
-            descriptors = self.network.describe(_rows(maps, reference_rows), sets.flatten(0, 1))
-            results = self.network.refine(
-                _rows(maps, every.flatten()), estimates, sets.flatten(0, 1), descriptors, self.iterations
-            )
-        loss, log = self.loss([result.float() for result in results], pseudo, flat[every], weight)
+            maps = self.network.encode(flat, plan.features)
+            descriptors = self.network.describe(_rows(maps, plan.reference_rows), plan.points)
+            windows = _rows(maps, plan.rows.flatten())
+            results = self.network.refine(windows, plan.estimates, plan.points, descriptors, self.iterations)
+        loss, log = self.loss(
+            [points.float() for points in results], plan.pseudo, flat[plan.rows], plan.weight
+        )
         terms = {"loss": loss, **log}
         if not self.training and "points" in batch:
             terms["points"] = results[-1].float()
         return terms
 
-    def _sets(self, detections: Tensor, index: Tensor, size: int) -> Tensor:
-        """Points to follow ``(B, Q, 4, 2)``; in evaluation the detections of the reference frame only."""
-        detected = detections[torch.arange(len(index), device=index.device), index]
-        return self.variety.points(detected, size) if self.training else detected[:, None]
+    @torch.no_grad()
+    def _plan(self, flat: Tensor, clips: int) -> Plan:
+        """Decide on references, points, windows and first estimates of frames ``(B * F, 1, S, S)``."""
+        size, each = flat.shape[-1], torch.arange(clips, device=flat.device)
+        frames = flat.unflatten(0, (clips, -1))
+        with self.autocast(flat):
+            heatmaps, features = self.sknet.features(flat)
+        points, peaks, _ = self.decoder(heatmaps)
+        detections, peaks = points.unflatten(0, (clips, -1)), peaks.unflatten(0, (clips, -1))
+        index = self.variety.references(peaks) if self.training else most_confident(peaks)
+        detected = detections[each, index]
+        sets = self.variety.points(detected, size) if self.training else detected[:, None]  # (B, Q, 4, 2)
+        queries = sets.shape[1]
+        rows = self._windows(clips, frames.shape[1], flat.device)  # (B, T)
+        pseudo, weight = (
+            _per_query(level.flatten(0, 1)[rows], queries)
+            for level in self.teacher(frames, index, sets.flatten(1, 2))
+        )
+        steady = cleaned(detections, peaks)
+        motion = steady.flatten(0, 1)[rows] - steady[each, index][:, None]  # (B, T, 4, 2)
+        estimates = (sets[:, :, None] + motion[:, None]).flatten(0, 1)
+        if self.training:
+            estimates = self.variety.estimates(sets.flatten(0, 1), estimates, pseudo, size)
+        return Plan(
+            tuple(features),
+            rows.repeat_interleave(queries, dim=0),
+            (each * frames.shape[1] + index).repeat_interleave(queries),
+            sets.flatten(0, 1),
+            estimates,
+            pseudo,
+            weight,
+        )
 
     def _windows(self, clips: int, length: int, device: torch.device) -> Tensor:
         """Rows ``(B, T)``, in the flattened clips, of one window per clip."""
@@ -112,15 +149,10 @@ class TRNetObjective(Objective):
         start = torch.arange(clips, device=device)[:, None] * length + first
         return start + torch.arange(self.network.window, device=device)
 
-    def _pseudo(self, frames: Tensor, index: Tensor, sets: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Pseudo-labels ``(B, T, Q * 4, 2)`` of the windows and their weights ``(B, T, Q * 4)``."""
-        followed, weight = self.teacher(frames, index, sets.flatten(1, 2))
-        return followed.flatten(0, 1)[rows], weight.flatten(0, 1)[rows]
-
 
 def _per_query(values: Tensor, queries: int) -> Tensor:
-    """``(B, T, Q * 4, …)`` → ``(B, Q, T, 4, …)``."""
-    return values.unflatten(2, (queries, 4)).transpose(1, 2)
+    """``(B, T, Q * 4, …)`` → ``(B * Q, T, 4, …)``."""
+    return values.unflatten(2, (queries, 4)).transpose(1, 2).flatten(0, 1)
 
 
 def _rows(maps: Maps, rows: Tensor) -> Maps:
