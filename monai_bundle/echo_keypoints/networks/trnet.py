@@ -199,9 +199,11 @@ class TRNet(nn.Module):
             *(MixerBlock(window, landmarks, dim, expansion) for _ in range(depth)), nn.LayerNorm(dim)
         )
         self.step = nn.Linear(dim, 2)
+        self.rate = nn.Linear(dim + readings, 2)
         # Training starts from the identity: no step at all.
-        nn.init.zeros_(self.step.weight)
-        nn.init.zeros_(self.step.bias)
+        for layer in (self.step, self.rate):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
 
     @classmethod
     def from_preset(cls, preset: str, **overrides: Any) -> TRNet:
@@ -279,10 +281,14 @@ class TRNet(nn.Module):
         volumes += [_correlate_neighbours(patches[0], count)] if self.use_neighbours else []
         parts += [embed(v) for embed, v in zip(self.correlation_embeddings, volumes, strict=True)]
         shifts = volumes[:1] * self.use_correlation + volumes[-1:] * self.use_neighbours
-        parts += [read_shift(v.unflatten(-1, (PARTS**2, -1)), self.sharpness) for v in shifts]
+        readings = [read_shift(v.unflatten(-1, (PARTS**2, -1)), self.sharpness) for v in shifts]
+        parts += readings
         tokens = self.tokens(torch.cat(parts, dim=-1)).unflatten(0, (-1, count))  # (B, T, K, D)
         mixed = self.blocks(tokens.transpose(1, 2)).transpose(1, 2)
-        return points + STEP_PX * self.step(mixed)
+        local = torch.cat((mixed, *(r.unflatten(0, (-1, count)) for r in readings)), dim=-1)
+        # What a comparison with the frame before tells is a velocity: its sum over time is the trajectory's shape.
+        drift = torch.cumsum(self.rate(local), dim=1)
+        return points + STEP_PX * (self.step(mixed) + drift - drift.mean(dim=1, keepdim=True))
 
     def refine(
         self, maps: Maps, points: Tensor, reference_points: Tensor, descriptors: Maps, iterations: int = 5
