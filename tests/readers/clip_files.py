@@ -27,7 +27,7 @@ IMPLICIT, EXPLICIT, DEFLATED, BIG = (
     "1.2.840.10008.1.2.2",
 )
 JPEG, JPEG_LOSSLESS, JPEG_LS, J2K = (f"1.2.840.10008.1.2.4.{tail}" for tail in (50, 70, 80, 90))
-JPEG_XL, HTJ2K, RLE = "1.2.840.10008.1.2.4.110", "1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.5"
+JPEG_XL, RLE = "1.2.840.10008.1.2.4.110", "1.2.840.10008.1.2.5"
 MPEG2, H264, HEVC = (f"1.2.840.10008.1.2.4.{tail}" for tail in (100, 102, 107))
 
 
@@ -114,11 +114,11 @@ def save(data: Dataset, path: Path) -> Path:
     syntax = data.file_meta.TransferSyntaxUID
     data.is_little_endian, data.is_implicit_VR = syntax != BIG, syntax == IMPLICIT
     # pydicom 3 refuses to write the UID of JPEG XL: it is put in the place of another of the same length.
-    data.file_meta.TransferSyntaxUID = HTJ2K if syntax == JPEG_XL else syntax
+    data.file_meta.TransferSyntaxUID = H264 if syntax == JPEG_XL else syntax
     dcmwrite(path, data, write_like_original=False)
     data.file_meta.TransferSyntaxUID = syntax
     if syntax == JPEG_XL:
-        path.write_bytes(path.read_bytes().replace(HTJ2K.encode(), JPEG_XL.encode()))
+        path.write_bytes(path.read_bytes().replace(H264.encode(), JPEG_XL.encode()))
     return path
 
 

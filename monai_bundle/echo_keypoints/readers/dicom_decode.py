@@ -36,6 +36,8 @@ PYDICOM_COMPRESSED = (
 _PALETTE = "PALETTE COLOR"
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _LUMA_CHROMA = ("YBR_FULL", "YBR_FULL_422")
+# APP14 with transform 0: the components are R, G and B (T.872 6.5.3).
+_ADOBE_RGB = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
 # JPEG 2000 and JPEG XL decoders undo these transforms themselves.
 _DECODED_TO_RGB = ("RGB", "YBR_RCT", "YBR_ICT")
 
@@ -126,17 +128,18 @@ class FrameDecoder:
         return raw
 
     def _open_jpeg(self, data: bytes) -> Image.Image | None:
-        """Open a JPEG with Pillow; None where only pydicom can tell its colours or depth.
+        """Open a JPEG with Pillow; None where it is deeper than 8 bits.
 
         The code stream's own marker (JFIF or Adobe) says what the colours are. Without one libjpeg assumes
-        YCbCr, which is wrong where the header says RGB.
+        YCbCr, which is wrong where the header says RGB: then Adobe's marker is put in.
         """
         self._check_claim(data)
         if self.bits_allocated != 8 or self.photometric == _PALETTE:
             return None
         image = Image.open(io.BytesIO(data), formats=("JPEG",))
-        unmarked_rgb = self.photometric == "RGB" and not {"jfif", "adobe"} & set(image.info)
-        return None if unmarked_rgb or image.mode not in ("L", "RGB") else image
+        if self.photometric == "RGB" and not {"jfif", "adobe"} & set(image.info):
+            image = Image.open(io.BytesIO(data[:2] + _ADOBE_RGB + data[2:]), formats=("JPEG",))
+        return image
 
     def _decoded(self, data: bytes) -> NDArray[np.uint8]:
         """Decode a frame that needs no palette to uint8, its samples as stored."""
