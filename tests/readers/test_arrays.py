@@ -70,6 +70,15 @@ def test_archive_without_a_video_is_refused(tmp_path: Path) -> None:
         open_clip(tmp_path / "a.npz")
 
 
+def test_compression_that_numpy_does_not_use_is_refused(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, GREY)
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("video.npy", buffer.getvalue())
+    with pytest.raises(ClipError, match="savez"):
+        open_clip(tmp_path / "a.npz")
+
+
 def test_pickles_are_never_loaded(tmp_path: Path) -> None:
     class Trap:
         def __reduce__(self) -> tuple:

@@ -87,6 +87,12 @@ def test_colour_metaimage_and_its_pair_of_files(tmp_path: Path) -> None:
     np.testing.assert_allclose(read_clip(pair).pixels, luma(COLOUR), atol=0.51)
 
 
+def test_pair_without_its_second_file_is_refused(tmp_path: Path) -> None:
+    text, _, _ = mha(GREY).partition(b"LOCAL\n")
+    with pytest.raises(ClipError, match="second file"):
+        open_clip(write(tmp_path / "b.mhd", text + b"b.raw\n"))
+
+
 def test_files_in_other_folders_are_never_opened(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     text, _, data = mha(GREY).partition(b"LOCAL\n")

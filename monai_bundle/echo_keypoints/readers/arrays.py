@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -49,11 +50,17 @@ def open_npz(path: Path, source: str) -> ClipSource:
                 f"{source} is an archive without an array named video; save one with "
                 "numpy.savez(path, video=frames, fps=fps, mm_per_px=mm_per_px)."
             )
+        if archive.getinfo("video.npy").compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ClipError(
+                f"{source} is compressed in a way that NumPy does not use; save it with numpy.savez."
+            )
         facts = {name: _fact(archive, name, source) for name in _FACTS if f"{name}.npy" in names}
-    return _open(lambda: _open_member(path, "video.npy"), source, facts)
+    return _open(lambda: _video_member(path), source, facts)
 
 
-def _open(start: Callable[[], IO[bytes]], source: str, facts: dict[str, NDArray[np.float64]]) -> ClipSource:
+def _open(
+    start: Callable[[], AbstractContextManager[IO[bytes]]], source: str, facts: dict[str, NDArray[np.float64]]
+) -> ClipSource:
     with start() as stream:
         shape = _video_shape(stream, source)
         coloured = shows_doppler(_next_frame(stream, shape[1:]))
@@ -76,10 +83,11 @@ def _open(start: Callable[[], IO[bytes]], source: str, facts: dict[str, NDArray[
     return guarded_source(header, decode)
 
 
-def _open_member(path: Path, name: str) -> IO[bytes]:
-    """Open a member of an archive, which closes with it."""
-    archive = zipfile.ZipFile(path)
-    return archive.open(name)
+@contextmanager
+def _video_member(path: Path) -> Iterator[IO[bytes]]:
+    """Open the video of an archive."""
+    with zipfile.ZipFile(path) as archive, archive.open("video.npy") as stream:
+        yield stream
 
 
 def _video_shape(stream: IO[bytes], source: str) -> tuple[int, ...]:

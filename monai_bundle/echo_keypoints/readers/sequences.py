@@ -47,6 +47,10 @@ def open_sequence(path: Path, source: str) -> ClipSource:
     if not _is_sequential(layout):
         check_whole_file(source, math.prod(layout.sizes))
     data_path = path.with_name(layout.data_file) if layout.data_file else path
+    if not data_path.is_file():
+        raise ClipError(
+            f"{source} keeps its pixels in a second file, which is not beside it; copy both files."
+        )
     first = next(_pictures(data_path, layout))
     coloured = shows_doppler(first)
     header = make_header(
