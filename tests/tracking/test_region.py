@@ -33,6 +33,13 @@ def test_finds_the_fan_and_nothing_else():
     np.testing.assert_allclose(scan_region(header(300, 400), frames), truth, atol=8)
 
 
+def test_a_black_cavity_across_the_fan_does_not_divide_it():
+    frames, truth = screen()
+    for frame in frames:
+        frame[120:170] = 0
+    np.testing.assert_allclose(scan_region(header(300, 400), frames), truth, atol=8)
+
+
 def test_is_bounded_by_the_region_of_the_file():
     frames, _ = screen()
     x0, y0, x1, y1 = scan_region(header(300, 400, (150, 0, 400, 200)), frames)

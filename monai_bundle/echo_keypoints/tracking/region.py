@@ -1,10 +1,8 @@
 """Where on the screen the ultrasound image is: the box that is letter-boxed into model space.
 
 A file's own region is often much larger than the fan (black margins, depth scale, ECG). The fan is told from
-all of
-that by its speckle, which changes between most pairs of frames: text never changes, and the sweeping cursor
-    of an
-ECG changes a pixel once in a sweep.
+all of that by its speckle, which changes between most pairs of frames: text never changes, and the sweeping
+cursor of an ECG changes a pixel once in a sweep.
 """
 
 from __future__ import annotations
@@ -25,6 +23,7 @@ _GREY_STEP = 4  # smaller steps are what lossy compression leaves around still e
 _BUSY = 0.15  # a pixel is alive if it changes in this share of the pairs
 _DENSE = 0.25  # a cell belongs to the fan if this share of its pixels is alive
 _CELLS = 100  # cells along the longer side
+_PART = 0.04  # a patch of this share of the largest is part of the fan: a dark cavity may divide it
 _SMALLEST = 0.08  # a moving area below this share of the frame is not trusted to be the fan
 
 
@@ -40,7 +39,7 @@ def scan_region(header: ClipHeader, frames: Sequence[NDArray[np.uint8]]) -> Box:
     """
     outer = _inside_frame(header.scan_region, header.height, header.width)
     x0, y0, x1, y1 = outer
-    fan = _largest_patch(_alive([frame[y0:y1, x0:x1] for frame in frames]))
+    fan = _large_patches(_alive([frame[y0:y1, x0:x1] for frame in frames]))
     rows, columns = np.flatnonzero(fan.any(1)), np.flatnonzero(fan.any(0))
     if fan.mean() < _SMALLEST:
         return outer
@@ -70,22 +69,22 @@ def _alive(frames: Sequence[NDArray[np.uint8]]) -> NDArray[np.bool_]:
     return changes >= max(1.0, _BUSY * len(starts))
 
 
-def _largest_patch(alive: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Keep the live pixels of the largest connected patch: specks, thin lines and text fall away."""
+def _large_patches(alive: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Keep the live pixels of large connected patches: specks, thin lines and text fall away."""
     height, width = alive.shape
     cell = max(1, round(max(height, width) / _CELLS))
     padded = np.pad(alive, ((0, -height % cell), (0, -width % cell)))
     tiles = padded.reshape(padded.shape[0] // cell, cell, -1, cell)
     dense = Image.fromarray((tiles.mean((1, 3)) >= _DENSE).astype(np.uint8))
     grow, shrink = ImageFilter.MaxFilter(3), ImageFilter.MinFilter(3)
-    # Closing bridges dark cavities, opening then removes whatever is thinner than three cells.
+    # Closing bridges gaps in the speckle, opening then removes whatever is thinner than three cells.
     opened = dense.filter(grow).filter(shrink).filter(shrink).filter(grow)
-    patch = _largest_component(np.asarray(opened, bool))
+    patch = _large_components(np.asarray(opened, bool))
     return alive & np.kron(patch, np.ones((cell, cell), bool))[:height, :width]
 
 
-def _largest_component(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The largest 4-connected component of a small mask."""
+def _large_components(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The 4-connected components of a small mask that are not much smaller than the largest."""
     labels = np.where(mask, np.arange(1, mask.size + 1).reshape(mask.shape), 0)
     while True:
         spread = np.pad(labels, 1)
@@ -95,4 +94,4 @@ def _largest_component(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
             break
         labels = grown
     counts = np.bincount(labels[mask], minlength=1)
-    return mask & (labels == counts.argmax())
+    return mask & (counts >= _PART * counts.max())[labels]
