@@ -16,10 +16,19 @@ def noisy(points):
     return points + np.random.default_rng(0).normal(0, 1.5, points.shape)
 
 
+def test_all_detections_together_are_better_than_that_of_the_reference():
+    backend = OracleBackend(60, noisy)
+    errors = [
+        np.abs(track_clip(coded_clip(60), backend, consensus=consensus).points_px - backend.truth).mean()
+        for consensus in (True, False)
+    ]
+    assert errors[0] < 0.5 * errors[1]
+
+
 @pytest.mark.parametrize("length", [2, 5, 24, 25, 60, 150])
 def test_clips_of_any_length_are_tracked_to_the_material_of_the_reference(length):
     backend = OracleBackend(length, noisy)
-    tracking = track_clip(coded_clip(length), backend)
+    tracking = track_clip(coded_clip(length), backend, consensus=False)
     assert tracking.points_px.shape == (length, 4, 2) and tracking.confidence.shape == (length, 4)
     frame = tracking.reference_frame
     assert frame == min(7, length - 1) and tracking.reference_mode == "confidence"

@@ -21,6 +21,7 @@ from echo_keypoints.tracking.anchors import (
 )
 from echo_keypoints.tracking.backends.base import Backend, Detections, Maps
 from echo_keypoints.tracking.confidence import confidence_features, confidence_model
+from echo_keypoints.tracking.consensus import consensus_offset
 from echo_keypoints.tracking.initial import robust_detections, start_from
 from echo_keypoints.tracking.letterbox import LetterBox
 from echo_keypoints.tracking.reference import choose_reference
@@ -69,6 +70,7 @@ class Session:
         query: tuple[int, ArrayLike] | None = None,
         reference: str | int = "confidence",
         iterations: int = 5,
+        consensus: bool = True,
         seed: int = 0,
         progress: Progress | None = None,
     ) -> Tracking:
@@ -81,6 +83,8 @@ class Session:
             reference: how to choose the reference frame (`tracking.reference`), or its index; a query
                 overrules it.
             iterations: M of the paper.
+            consensus: let the detections of all frames correct the reference points (`consensus`); False is
+                the paper. A query is never corrected.
             seed: of ``reference="random"``.
             progress: told how far it is.
 
@@ -89,7 +93,7 @@ class Session:
         """
         given = merged([checked_anchor(self.header, a.frame, a.points_px) for a in anchors])
         start = checked_anchor(self.header, *query, partial=False) if query else None
-        automatic = self._automatic(start, reference, iterations, seed, progress)
+        automatic = self._automatic(start, reference, iterations, consensus, seed, progress)
         points, compared = automatic.points, np.full((len(self.spool), 4), automatic.reference)
         set_by_user = merged([*([start] if start else []), *given])
         if given:
@@ -136,11 +140,12 @@ class Session:
         start: Anchor | None,
         reference: str | int,
         iterations: int,
+        consensus: bool,
         seed: int,
         progress: Progress | None,
     ) -> _Automatic:
         """The track from one reference frame: the detector's, or the user's query."""
-        request = (start and (start.frame, start.points_px.tobytes()), reference, iterations, seed)
+        request = (start and (start.frame, start.points_px.tobytes()), reference, iterations, consensus, seed)
         if self._last is None or self._last.request != request:
             seen = self.detections
             detected = robust_detections(seen.points, seen.peak)
@@ -159,6 +164,8 @@ class Session:
                 iterations,
                 progress,
             )
+            if consensus and not start:
+                points = points + consensus_offset(seen.points, seen.peak, points)
             self._last = _Automatic(request, frame, points)
         return self._last
 

@@ -33,6 +33,7 @@ def track_clip(
     anchors: Sequence[Anchor] = (),
     reference: str | int = "confidence",
     iterations: int = 5,
+    consensus: bool = True,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Tracking:
@@ -46,6 +47,7 @@ def track_clip(
         anchors: frames whose landmarks, all or some, a person set.
         reference: how to choose the reference frame (`tracking.reference`), or its index.
         iterations: M of the paper.
+        consensus: let the detections of all frames correct the reference points; False is the paper.
         seed: of ``reference="random"``.
         progress: told how far it is.
 
@@ -55,7 +57,13 @@ def track_clip(
     """
     with open_session(source, backend, progress=progress) as session:
         return session.track(
-            anchors, query=query, reference=reference, iterations=iterations, seed=seed, progress=progress
+            anchors,
+            query=query,
+            reference=reference,
+            iterations=iterations,
+            consensus=consensus,
+            seed=seed,
+            progress=progress,
         )
 
 

@@ -1,0 +1,32 @@
+"""The detections of all frames vote on where the landmarks are; the track says how they move."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+OUTLIER_PX = 4.0
+"""A vote this far from the median of all (model px) has half its weight."""
+
+
+def consensus_offset(
+    detected: NDArray[np.float64], peak: NDArray[np.float64], track: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Find the shift that brings a track onto the detections of all frames.
+
+    A track from one reference frame inherits the error of that frame's detection. The detector's errors in other
+    frames are partly independent, so that their robust mean, taken along the track, is a better place.
+    The paper keeps the reference as detected.
+
+    Args:
+        detected: ``(T, 4, 2)`` raw detections, model px.
+        peak: ``(T, 4)`` heights of the heat-maps.
+        track: ``(T, 4, 2)`` refined, model px.
+
+    Returns:
+        ``(4, 2)`` to be added to every frame of the track.
+    """
+    difference = detected - track
+    distance = np.linalg.norm(difference - np.median(difference, axis=0), axis=-1)
+    weight = (np.clip(peak, 1e-3, 1) ** 2 / (1 + (distance / OUTLIER_PX) ** 2))[..., None]
+    return (difference * weight).sum(axis=0) / weight.sum(axis=0)
