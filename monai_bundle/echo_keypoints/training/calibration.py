@@ -109,7 +109,8 @@ def phantom_tracks(backend: Backend, clips: int) -> tuple[NDArray[np.float64], N
     features, errors = [], []
     for seed in tqdm(range(VALIDATION_SEED, VALIDATION_SEED + clips), desc="phantoms", unit="clip"):
         made = simulate_clip(seed, frame_count=32)
-        header = ClipHeader("phantom", len(made.video), *made.video.shape[1:], made.times_s, "simulation")
+        count, height, width = made.video.shape
+        header = ClipHeader("phantom", count, height, width, made.times_s, "simulation")
         tracking = track_clip(Clip(header, made.video), backend)
         truth, found = (tracking.letterbox.to_model(p) for p in (made.points, tracking.points_px))
         features.append(tracking.features.reshape(-1, len(FEATURES)))
