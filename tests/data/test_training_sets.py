@@ -272,15 +272,36 @@ def test_training_validation_and_test_hearts_never_meet():
         clips("test")
 
 
+def frame_index(frames, frame):
+    return next(t for t in range(len(frames)) if (frames[t] == frame).all())
+
+
 def test_pairs_carry_the_points_of_their_frames():
-    source = TrackedPhantomClips(1, 5, 64, VALIDATION_SEED)
-    clip, item = source[0], FramePairs(source, pairs=3)[0]
-    for i in range(3):
-        r = next(t for t in range(5) if (clip["frames"][t] == item["reference"][i]).all())
-        t = next(t for t in range(5) if (clip["frames"][t] == item["target"][i]).all())
-        assert r != t
+    source = TrackedPhantomClips(1, 6, 64, VALIDATION_SEED)
+    clip, item = source[0], FramePairs(source, pairs=8, gap=2)[0]
+    steps = set()
+    for i in range(8):
+        r, t = (frame_index(clip["frames"], item[key][i]) for key in ("reference", "target"))
+        steps.add(t - r)
         assert (clip["points"][r] == item["reference_points"][i]).all()
         assert (clip["points"][t] == item["points"][i]).all()
+    assert steps <= {-2, -1, 1, 2} and min(steps) < 0 < max(steps)
+
+
+def test_pairs_of_any_distance_are_cut_out_alike():
+    source = PhantomClips(3, 6, 64)
+    item, frames = FramePairs(source, pairs=20, crop=32)[1], source[1]["frames"]
+    assert item["reference"].shape == item["target"].shape == (20, 1, 32, 32)
+    windows = frames.unfold(2, 32, 1).unfold(3, 32, 1)[:, 0]  # (6, 33, 33, 32, 32)
+    found = [
+        (windows == item[key][i, 0]).all(-1).all(-1).nonzero().tolist()
+        for key in ("reference", "target")
+        for i in range(20)
+    ]
+    assert all(found)
+    assert len({tuple(places[0][1:]) for places in found if len(places) == 1}) == 1
+    distances = [abs(a[0][0] - b[0][0]) for a, b in zip(found[:20], found[20:], strict=True)]
+    assert min(distances) > 0 and max(distances) > 2
 
 
 # ---- the stream

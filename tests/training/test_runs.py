@@ -75,14 +75,13 @@ def smoke(tmp_path_factory) -> Path:
     [("sknet", "sknet", SKNet), ("flow", "flownet", FlowNet), ("trnet", "trnet", TRNet)],
 )
 def test_each_stage_of_the_smoke_run_learns(smoke, stage, weights, network):
-    losses = curve(smoke / stage, "loss")
-    if stage == "flow":  # the third epoch has another loss
-        losses = losses[: 2 * len(losses) // 3]
-    third = len(losses) // 3
-    assert third >= 2
-    assert np.mean(losses[-third:]) < np.mean(losses[:third])
-    validation = curve(smoke / stage, "val_point_error")
-    assert len(validation) >= 2 and np.isfinite(validation).all()
+    training, validation = curve(smoke / stage, "loss"), curve(smoke / stage, "val_loss")
+    if stage == "sknet":
+        third = len(training) // 3
+        assert third >= 2 and np.mean(training[-third:]) < 0.7 * np.mean(training[:third])
+    else:  # batches differ too much here, and the flow's loss changes with its phase
+        assert len(validation) >= 2 and validation[-1] < validation[0]
+    assert np.isfinite(curve(smoke / stage, "val_point_error")).all()
     load_weights(smoke / stage / f"{weights}.pt", network)
     assert json.loads((smoke / stage / "settings.json").read_text())["image_size"] == 64
 
@@ -168,7 +167,7 @@ def test_users_clips_train_every_stage(user_data, tmp_path):
     tiny = {**TINY, "epoch_items": 2, "epochs": 1, "dataset_dir": str(user_data), "validation_share": 0.3}
     run(["train_sknet.json"], **tiny, output_dir=str(tmp_path / "sknet"))
     assert np.isfinite(curve(tmp_path / "sknet", "val_point_error")).all()
-    run(["train_flow.json"], **tiny, frames=4, pairs=2, output_dir=str(tmp_path / "flow"))
+    run(["train_flow.json"], **tiny, frames=4, pairs=2, crop=None, output_dir=str(tmp_path / "flow"))
     assert not np.isfinite(
         curve(tmp_path / "flow", "val_point_error")
     ).any()  # there is nothing to compare with

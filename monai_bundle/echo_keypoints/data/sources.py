@@ -55,14 +55,17 @@ def clips(
 def pairs(
     part: str,
     data: Items = None,
-    frames: int = 24,
-    pairs: int = 6,
+    frames: int = 12,
+    pairs: int = 4,
+    gap: int | None = 4,
+    crop: int | None = None,
     size: int = 224,
     hearts: int = 16,
     seed: int = 0,
 ) -> Source:
-    """Pairs of frames out of `clips`, for the flow: see `FramePairs`."""
-    return FramePairs(clips(part, data, frames, size, hearts, seed), pairs)
+    """Pairs of frames out of `clips`, for the flow: see `FramePairs`. Validation sees whole frames."""
+    crop = crop if _is_train(part) else None
+    return FramePairs(clips(part, data, frames, size, hearts, seed), pairs, gap, crop)
 
 
 def _is_train(part: str) -> bool:

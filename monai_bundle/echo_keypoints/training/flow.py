@@ -18,13 +18,14 @@ class FlowObjective(Objective):
     says which; `training.handlers.SetPhase` sets it. In evaluation mode the census loss counts everywhere: a
     flow that is nowhere consistent would otherwise have nothing to answer for.
 
-    The network computes in float32 by default: a flow of 20 px in bfloat16 is only known to 0.1 px.
+    The network computes in float32 by default: bfloat16 knows a flow of 4 px to 0.02 px, but one of 20 px to
+    0.1 px only.
 
     Args:
         network: a `FlowNet`.
         first, second: losses of the phases.
         augmentation: the loss of the harder views.
-        augmentation_weight: its weight in the second phase.
+        augmentation_weight: its weight in the second phase; 0 leaves it out.
         precision: see `Objective`.
     """
 
@@ -40,10 +41,10 @@ class FlowObjective(Objective):
         super().__init__(network, precision)
         self.network: FlowNet = network
         self.losses = (
-            first or FlowLoss(l1=0.15, ssim=0.85, census=0.0, check_visibility=False),
-            second or FlowLoss(),
+            first or FlowLoss(l1=0.15, ssim=0.85, census=0.0, smooth=20.0, check_visibility=False),
+            second or FlowLoss(smooth=30.0),
         )
-        self.yardstick = FlowLoss(scales=(1.0,), check_visibility=False)
+        self.yardstick = FlowLoss(smooth=30.0, scales=(1.0,), check_visibility=False)
         self.augmentation = augmentation or AugmentationLoss()
         self.augmentation_weight = augmentation_weight
         self.phase = 0
@@ -57,19 +58,20 @@ class FlowObjective(Objective):
         """
         reference, target = grey(batch["reference"]), grey(batch["target"])
         with self.autocast(reference):
-            forward, backward = self.network.pyramid_both_ways(reference, target)
+            flows = self.network.pyramid_both_ways(reference, target)
+        forward, backward = ([flow.float() for flow in way] for way in flows)
         criterion = self.losses[self.phase] if self.training else self.yardstick
         one_way = criterion(reference, target, forward, backward)
         photometric = (one_way + criterion(target, reference, backward, forward)) / 2
         result = {"loss": photometric, "photometric": photometric.detach()}
-        if self.training and self.phase == 1:
+        if self.training and self.phase == 1 and self.augmentation_weight:
             visible = consistent(forward[0], backward[0])
             again = self._augmented(reference, target, forward[0], visible)
             result["loss"] = photometric + self.augmentation_weight * again
             result |= {"augmentation": again.detach(), "visible": visible.mean()}
         if not self.training and "reference_points" in batch:
             points = batch["reference_points"]
-            followed = pseudo_points(forward[0].float(), points.flatten(0, 1))
+            followed = pseudo_points(forward[0], points.flatten(0, 1))
             result["points"] = followed.unflatten(0, points.shape[:2])
         return result
 
