@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,7 @@ CHILD = """
 import json, resource, sys, time
 from echo_keypoints.errors import ClipError
 from echo_keypoints.readers import read_clip
+resource.setrlimit(resource.RLIMIT_AS, (4 * 2**30, 4 * 2**30))  # a fault must not take the machine down
 for path in sys.stdin.read().splitlines():
     start = time.process_time()
     try:
@@ -64,9 +66,9 @@ def check(results: list[tuple[str, str, str, float]]) -> None:
 
 
 def damaged(content: bytes, rng: random.Random) -> bytes:
-    """Cut, flip bits in the whole file or its head, blank a part, or overwrite a part with noise."""
+    """Cut, flip bits in the whole file or its head, blank a part, overwrite it with noise, raise a number."""
     data = bytearray(content)
-    kind = rng.choice(["cut", "flip", "flip head", "blank", "noise"])
+    kind = rng.choice(["cut", "flip", "flip head", "blank", "noise", "number"])
     if kind == "cut":
         return bytes(data[: rng.randrange(len(data))])
     if kind in ("flip", "flip head"):
@@ -75,6 +77,9 @@ def damaged(content: bytes, rng: random.Random) -> bytes:
                 8
             )
         return bytes(data)
+    if kind == "number" and (numbers := list(re.finditer(rb"\d+", content[:2048]))):
+        start, end = rng.choice(numbers).span()
+        return content[:start] + rng.choice([b"0", b"-1", b"65535", b"999999999"]) + content[end:]
     start = rng.randrange(len(data))
     length = min(rng.randrange(1, 2048), len(data) - start)
     data[start : start + length] = bytes(length) if kind == "blank" else rng.randbytes(length)

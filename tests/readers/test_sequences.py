@@ -119,6 +119,7 @@ def test_spacing_of_one_is_no_scale(tmp_path: Path) -> None:
         (nrrd(GREY, "domain domain list")[:-500], "cannot be decoded"),
         (nrrd(GREY, "domain domain list", compress=True)[:-500], "cannot be decoded"),
         (nrrd(GREY, "domain domain list").replace(b"64 48 6", b"64 48 999999999"), "more than this software"),
+        (mha(GREY).replace(b"64 48 6", b"64 48 999999999"), "more than this software"),
         (mha(GREY)[:60], "cannot be decoded"),
     ],
 )

@@ -210,6 +210,9 @@ def _nrrd_stamps(fields: dict[str, str], axis: int, frame_count: int) -> tuple[f
 
 def _plus_stamps(fields: dict[str, str], frame_count: int) -> tuple[float, ...]:
     """Give the time stamps that PLUS and SlicerIGSIO write, in seconds."""
+    # The frame count is the file's claim and not checked yet: a header of fewer lines cannot hold its stamps.
+    if len(fields) < frame_count:
+        return ()
     names = [f"seq_frame{index:04d}_timestamp" for index in range(frame_count)]
     return tuple(float(fields[name]) for name in names) if all(name in fields for name in names) else ()
 
