@@ -33,7 +33,12 @@ class PhantomFrames(Dataset[dict[str, Tensor]]):
     """
 
     def __init__(self, hearts: int, frames_per_heart: int = 4, size: int = 224, first_seed: int = 0) -> None:
-        self.hearts, self.frames_per_heart, self.size, self.first_seed = hearts, frames_per_heart, size, first_seed
+        self.hearts, self.frames_per_heart, self.size, self.first_seed = (
+            hearts,
+            frames_per_heart,
+            size,
+            first_seed,
+        )
 
     def __len__(self) -> int:
         return self.hearts

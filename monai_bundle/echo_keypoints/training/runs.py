@@ -83,7 +83,8 @@ def start_from(network: Network, weights: str | None) -> Network:
     if unexpected:
         raise ModelError(f"{Path(weights).name} does not fit the network; choose the matching preset.")
     if missing:
-        logger.info("%s has no %s: they start at random", Path(weights).name, ", ".join(missing))
+        parts = sorted({name.split(".")[0] for name in missing})
+        logger.info("%s has no %s: they start at random", Path(weights).name, ", ".join(parts))
     return network
 
 
