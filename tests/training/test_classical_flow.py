@@ -1,3 +1,5 @@
+import copy
+
 import cv2
 import numpy as np
 import torch
@@ -22,3 +24,7 @@ def test_it_finds_a_sub_pixel_shift_both_ways():
     inner = (slice(None), slice(None), slice(16, -16), slice(16, -16))
     torch.testing.assert_close(forward[inner].mean((0, 2, 3)), torch.tensor([2.5, -1.25]), atol=0.1, rtol=0)
     torch.testing.assert_close(backward[inner].mean((0, 2, 3)), torch.tensor([-2.5, 1.25]), atol=0.1, rtol=0)
+
+
+def test_it_can_be_copied_as_modules_are_in_training():
+    assert copy.deepcopy(DisFlow(3)).zoom == 3

@@ -21,7 +21,6 @@ class DisFlow(nn.Module):
     def __init__(self, zoom: int = 2) -> None:
         super().__init__()
         self.zoom = zoom
-        self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
     def forward(self, reference: Tensor, target: Tensor) -> Tensor:
         """Two ``(B, 1, H, W)`` in [0, 1] → flow ``(B, 2, H, W)`` in px: ``target(p + flow(p)) ~ reference(p)``."""
@@ -36,7 +35,8 @@ class DisFlow(nn.Module):
         height, width = reference.shape
         large = (width * self.zoom, height * self.zoom)
         a, b = (cv2.resize(frame, large, interpolation=cv2.INTER_CUBIC) for frame in (reference, target))
-        flow = self._dis.calc(a, b, None)
+        # Made anew: OpenCV's object cannot be copied, and modules are (for the running average of the weights).
+        flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(a, b, None)
         return np.moveaxis(cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA), -1, 0) / self.zoom
 
 
