@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 from oracle import true_points
@@ -8,7 +10,7 @@ from echo_keypoints.tracking.confidence import (
     confidence_features,
     confidence_model,
 )
-from echo_keypoints.training.calibration import fit_confidence, ranking_quality
+from echo_keypoints.training.calibration import TOLERANCE_PX, fit_confidence, ranking_quality
 
 
 def moving_texture(points, seed=0):
@@ -66,14 +68,14 @@ def test_the_border_of_the_image_is_no_trap():
 def test_the_fit_finds_the_probabilities_that_made_the_data():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(20_000, len(FEATURES)))
-    truth = ConfidenceModel(4.0, 0.3, (1.0, -0.5, -1.5, 0.8, 0.0, 0.4), "made up")
+    truth = ConfidenceModel(TOLERANCE_PX, 0.3, (1.0, -0.5, -1.5, 0.8, 0.0, 0.4), "made up")
     probability = truth(x)
     errors = np.where(rng.uniform(size=len(x)) < probability, 1.0, 9.0)
     fitted = fit_confidence(x, errors, "made up")
     np.testing.assert_allclose(fitted.weights, truth.weights, atol=0.1)
     assert fitted.intercept == pytest.approx(0.3, abs=0.1)
     assert np.abs(fitted(x) - probability).mean() < 0.02
-    assert '"tolerance_px": 4.0' in fitted.to_json()
+    assert json.loads(fitted.to_json())["tolerance_px"] == TOLERANCE_PX
 
 
 def test_the_fit_refuses_data_without_a_contrast_and_survives_separable_data():
