@@ -141,7 +141,7 @@ def test_two_processes_share_the_work(tmp_path):
         env={**environment(), "CUDA_VISIBLE_DEVICES": ""},
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=180,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import ignite.distributed as idist
 import torch
 from ignite.engine import Engine
 from monai.bundle import ConfigWorkflow
@@ -40,6 +41,16 @@ def process_index() -> int:
 def process_count() -> int:
     """Number of processes of this run."""
     return torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
+
+
+def join_processes() -> None:
+    """Join the processes that torchrun started; called by each of them.
+
+    Ignite's set-up is collective, too. Left to itself it happens when first needed, which is when the main process
+    alone makes its checkpoint handler: the others would wait for it in their first step, for ever.
+    """
+    torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    idist.sync()
 
 
 def set_seed(seed: int) -> None:
