@@ -16,12 +16,16 @@ from tqdm import tqdm
 from echo_keypoints.clip import Clip, ClipHeader
 from echo_keypoints.data.phantoms import VALIDATION_SEED
 from echo_keypoints.data.simulation import simulate_clip
-from echo_keypoints.tracking import track_clip
+from echo_keypoints.tracking import open_session
 from echo_keypoints.tracking.backends import Backend, load_backend
-from echo_keypoints.tracking.confidence import FEATURES, MODEL_FILE, ConfidenceModel
+from echo_keypoints.tracking.confidence import FEATURES, MODEL_FILE, ConfidenceModel, confidence_features
 
 TOLERANCE_PX = 8.0
 """A point is right up to this distance from the truth in model px: about twice what two careful readers differ."""
+
+LOST_SHARE = 0.1
+"""Share of points that are moved away on purpose: trackers rarely lose a point on phantoms, and a model that never saw
+it happen would not notice."""
 
 _STEPS = 50
 
@@ -104,7 +108,8 @@ def phantom_tracks(backend: Backend, clips: int) -> tuple[NDArray[np.float64], N
         clips: how many phantoms.
 
     Returns:
-        Features ``(N, 6)`` and distances from the truth ``(N,)`` in model px, of every point of every frame.
+        Features ``(N, 6)`` and distances from the truth ``(N,)`` in model px, of every point of every frame as
+        tracked, and of some that were moved by up to 30 px.
     """
     features, errors = [], []
     for seed in tqdm(range(VALIDATION_SEED, VALIDATION_SEED + clips), desc="phantoms", unit="clip"):
@@ -112,11 +117,23 @@ def phantom_tracks(backend: Backend, clips: int) -> tuple[NDArray[np.float64], N
         count, height, width = made.video.shape
         times_s = made.times_s.astype(np.float64)
         header = ClipHeader("phantom", count, height, width, times_s, "simulation")
-        tracking = track_clip(Clip(header, made.video), backend)
-        truth, found = (tracking.letterbox.to_model(p) for p in (made.points, tracking.points_px))
-        features.append(tracking.features.reshape(-1, len(FEATURES)))
-        errors.append(np.linalg.norm(found - truth, axis=-1).reshape(-1))
+        with open_session(Clip(header, made.video), backend) as session:
+            tracking, seen = session.track(), session.detections
+            truth, found = (tracking.letterbox.to_model(p) for p in (made.points, tracking.points_px))
+            rng = np.random.default_rng(seed)
+            lost = rng.random(found.shape[:2]) < LOST_SHARE
+            moved = np.where(lost[..., None], found + rng.uniform(-30, 30, found.shape), found)
+            compared = np.full(lost.shape, tracking.reference_frame)
+            of_moved = confidence_features(
+                session.spool.read, moved, compared, seen.points, seen.peak, seen.spread_px
+            )
+        features += [tracking.features.reshape(-1, len(FEATURES)), of_moved[lost]]
+        errors += [_distance(found, truth).reshape(-1), _distance(moved, truth)[lost]]
     return np.concatenate(features), np.concatenate(errors)
+
+
+def _distance(points: NDArray[np.float64], truth: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.linalg.norm(points - truth, axis=-1)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -50,7 +50,15 @@ def join_processes() -> None:
     alone makes its checkpoint handler: the others would wait for it in their first step, for ever.
     """
     torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    if torch.cuda.is_available():
+        torch.cuda.set_device(default_device())
     idist.sync()
+
+
+def leave_processes() -> None:
+    """Part from the other processes, once all of them are done: the first writes files longer than the others."""
+    torch.distributed.barrier()
+    torch.distributed.destroy_process_group()
 
 
 def set_seed(seed: int) -> None:
