@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -55,9 +56,17 @@ def join_processes() -> None:
     idist.sync()
 
 
-def leave_processes() -> None:
-    """Part from the other processes, once all of them are done: the first writes files longer than the others."""
+def leave_processes(wrapped: nn.parallel.DistributedDataParallel) -> None:
+    """Part from the other processes, once all of them are done: the first one has files to write.
+
+    Args:
+        wrapped: the network of the trainer. It is of no use afterwards: unless it lets go of the group first, the
+            group's threads live on to the exit of the interpreter, which then hangs or aborts now and then.
+    """
     torch.distributed.barrier()
+    del wrapped.reducer, wrapped.logger
+    wrapped.process_group = None
+    gc.collect()
     torch.distributed.destroy_process_group()
 
 
