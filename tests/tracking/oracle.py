@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +51,13 @@ class OracleBackend:
         self.map_bytes = map_bytes
         self.largest_call = 0
 
-    def detect(self, frames: NDArray[np.uint8], progress: Callable[[int], None] | None = None) -> Detections:
+    def detect(
+        self,
+        frames: NDArray[np.uint8],
+        contexts: Sequence[NDArray[np.float32]] | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> Detections:
+        assert contexts is None or len(contexts) == len(frames)
         bits = (frames[:, 0, :20] > 127).astype(int)
         index = (bits << np.arange(20)).sum(axis=1)
         self.largest_call = max(self.largest_call, len(frames))

@@ -9,6 +9,7 @@ from echo_keypoints.networks.trnet import TRNet
 from echo_keypoints.networks.weights import save_weights
 from echo_keypoints.tracking import load_backend, track_clip
 from echo_keypoints.tracking.backends.torch_backend import TorchBackend
+from echo_keypoints.tracking.context import temporal_context
 from echo_keypoints.training.export import cloudy_frames, export_models
 
 
@@ -35,7 +36,8 @@ def test_onnx_and_torch_give_the_same_tracks(models, networks):
     onnx, torch_backend = load_backend("onnx", models, threads=1), load_backend("torch", models, device="cpu")
     assert onnx.window == torch_backend.window == 24 and onnx.map_bytes == torch_backend.map_bytes
     frames = cloudy_frames(4, seed=3)
-    one, other = onnx.detect(frames), torch_backend.detect(frames)
+    contexts = [temporal_context(cloudy_frames(3, seed=i)) for i in range(4)]
+    one, other = onnx.detect(frames, contexts), torch_backend.detect(frames, contexts)
     np.testing.assert_allclose(one.points, other.points, atol=0.05)
     np.testing.assert_allclose(one.peak, other.peak, atol=1e-4)
     np.testing.assert_allclose(one.spread_px, other.spread_px, atol=0.05)
@@ -60,9 +62,26 @@ def test_the_detector_graph_takes_batches(models):
     onnxruntime = pytest.importorskip("onnxruntime")
     session = onnxruntime.InferenceSession(models / "detector.onnx", providers=["CPUExecutionProvider"])
     frames = cloudy_frames(3)
-    batch = session.run(["points"], {"frames": frames})[0]
-    single = session.run(["points"], {"frames": frames[2:]})[0]
+    contexts = np.stack([temporal_context(frames)] * 3)
+    batch = session.run(["points"], {"frames": frames, "contexts": contexts})[0]
+    single = session.run(["points"], {"frames": frames[2:], "contexts": contexts[2:]})[0]
     np.testing.assert_allclose(batch[2:], single, atol=0.01)
+
+
+@pytest.mark.parametrize("name", ["onnx", "torch"])
+def test_each_frame_is_seen_in_its_own_context(models, name):
+    backend = load_backend(name, models, **({"device": "cpu"} if name == "torch" else {"threads": 1}))
+    frames = cloudy_frames(2)
+    contexts = [temporal_context(cloudy_frames(3, seed=i)) for i in (5, 6)]
+    both = backend.detect(frames, contexts)
+    swapped = backend.detect(frames, contexts[::-1])
+    alone = backend.detect(frames[1:], contexts[1:])
+    np.testing.assert_allclose(both.peak[1:], alone.peak, atol=1e-4)
+    assert np.abs(both.peak - swapped.peak).max() > 1e-4
+    unknown = backend.detect(frames).peak
+    np.testing.assert_allclose(
+        unknown, backend.detect(frames, [np.zeros_like(contexts[0])] * 2).peak, atol=1e-5
+    )
 
 
 def test_exported_files_hold_no_paths_of_this_machine(models):

@@ -8,6 +8,7 @@ from torch import nn
 
 from echo_keypoints.losses import gaussian_heatmaps
 from echo_keypoints.networks import FlowNet, SKNet, TRNet
+from echo_keypoints.tracking.context import temporal_context
 from echo_keypoints.training.flow import FlowObjective
 from echo_keypoints.training.pseudo import ChainedFlow, DirectFlow
 from echo_keypoints.training.sknet import SKNetObjective, position_loss
@@ -84,7 +85,7 @@ def test_users_frames_need_no_tissue(labelled_batch):
 def test_evaluation_decodes_points(labelled_batch):
     objective = sknet_objective().eval()
     perfect = gaussian_heatmaps(labelled_batch["points"].flatten(0, 1), SIZE, 3.0)
-    objective.network.forward_with_tissue = lambda _: (perfect, torch.zeros(2, 8, 8, 8))
+    objective.network.forward_with_tissue = lambda *_: (perfect, torch.zeros(2, 8, 8, 8))
     terms = objective(labelled_batch)
     torch.testing.assert_close(terms["points"], labelled_batch["points"], atol=0.02, rtol=0)
 
@@ -92,6 +93,22 @@ def test_evaluation_decodes_points(labelled_batch):
 def test_an_unknown_precision_is_refused():
     with pytest.raises(ValueError, match="bfloat16"):
         SKNetObjective(SKNet.from_preset("small", tissue_classes=8), precision="half")
+
+
+def test_the_context_reaches_the_network(labelled_batch):
+    seen = []
+    objective = sknet_objective(without_context=0.0)
+    inner = objective.network.forward_with_tissue
+    objective.network.forward_with_tissue = lambda x, context: (seen.append(context), inner(x, context))[1]
+    hearts, frames = labelled_batch["image"].shape[:2]
+    given = torch.rand(hearts, 2, SIZE, SIZE)
+    objective({**labelled_batch, "context": given})
+    assert torch.equal(seen[0].unflatten(0, (hearts, frames))[:, -1], given)
+    objective.without_context = 1.0
+    objective({**labelled_batch, "context": given})
+    objective.without_context = 0.0
+    objective(labelled_batch)
+    assert seen[1] is None and seen[2] is None
 
 
 # ---- flow
@@ -240,7 +257,9 @@ def test_untrained_trnet_starts_from_the_detection_in_the_most_confident_frame(t
     batch = {**clip_batch(24), "points": torch.zeros(1, 24, 4, 2)}
     with torch.no_grad():
         points = trnet_objective.eval()(batch)["points"]
-        heatmaps = trnet_objective.sknet(batch["frames"][0].float() / 255)
+        frames = batch["frames"][0].float() / 255
+        context = torch.from_numpy(temporal_context(batch["frames"][0, :, 0].numpy()))
+        heatmaps = trnet_objective.sknet(frames, context.expand(24, -1, -1, -1))
     assert points.shape == (1, 24, 4, 2) and torch.isfinite(points).all()
     reference = int(heatmaps.amax((2, 3)).sum(1).argmax())
     for landmark, heat in enumerate(heatmaps[reference]):

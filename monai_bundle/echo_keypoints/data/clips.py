@@ -16,6 +16,7 @@ from echo_keypoints.data.augment import random_view
 from echo_keypoints.data.folders import labelled
 from echo_keypoints.data.points import LabelError, Labels, read_labels
 from echo_keypoints.readers import read_clip
+from echo_keypoints.tracking.context import CONTEXT_FRAMES, temporal_context
 from echo_keypoints.tracking.letterbox import LetterBox
 from echo_keypoints.tracking.region import REGION_FRAMES, scan_region
 
@@ -105,8 +106,8 @@ class LabelledFrames(_Endless):
     """Frames that people labelled, for SK-net; clips without labels are left out.
 
     An item is F of the labelled frames of one clip: ``image`` ``(F, 1, S, S)`` uint8 and ``points``
-    ``(F, 4, 2)`` float32 px of these frames, NaN where a landmark was not set. If a clip has fewer, some come
-    twice.
+    ``(F, 4, 2)`` float32 px of these frames, NaN where a landmark was not set, and their temporal context,
+    ``context`` ``(2, S, S)`` float32. If a clip has fewer, some come twice.
 
     Args:
         data, size, augment, seed: see `_Endless`; without `augment` the frames are the first ones.
@@ -145,11 +146,15 @@ class LabelledFrames(_Endless):
             )
         order = rng.permutation(len(known)) if self.augment else np.arange(len(known))
         chosen = [known[i] for i in np.resize(order, self.frames_per_clip)]
-        frames = video[chosen]
+        # Context frames go through the same change of view as the labelled ones.
+        around = np.linspace(0, len(video) - 1, min(CONTEXT_FRAMES, len(video))).round().astype(int)
+        frames = video[np.concatenate([chosen, around])]
         points = np.stack([box.to_model(labels[frame]) for frame in chosen])
         if self.augment:
             frames, points = random_view(frames, points, rng)
+        frames, beat = frames[: len(chosen)], frames[len(chosen) :]
         return {
             "image": torch.from_numpy(frames[:, None].copy()),
             "points": torch.from_numpy(points.astype(np.float32)),
+            "context": torch.from_numpy(temporal_context(beat)),
         }

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from echo_keypoints.data.simulation import Phantom, SimulatedClip
+from echo_keypoints.tracking.context import temporal_context
 
 # Seeds below this are for training; validation and test seeds follow, and never meet.
 VALIDATION_SEED = 8_000_000
@@ -23,22 +24,33 @@ class PhantomFrames(Dataset[dict[str, Tensor]]):
     """Single frames of many hearts, for SK-net.
 
     An item is ``frames_per_heart`` frames of one heart at random moments:
-    ``image`` ``(F, 1, S, S)`` uint8, ``points`` ``(F, 4, 2)`` float32 px, ``tissue`` ``(F, S/2, S/2)`` uint8.
+    ``image`` ``(F, 1, S, S)`` uint8, ``points`` ``(F, 4, 2)`` float32 px, ``tissue`` ``(F, S/2, S/2)`` uint8, and their
+    temporal context, ``context`` ``(2, S, S)`` float32 (`tracking.context`), to which the frames that are not given
+    contribute too.
 
     Args:
         hearts: length of the data set.
         frames_per_heart: F.
         size: side in px; points are in the same px.
         first_seed: seed of item 0.
+        context_frames: moments, over two beats, that the context is made of; at least F.
     """
 
-    def __init__(self, hearts: int, frames_per_heart: int = 4, size: int = 224, first_seed: int = 0) -> None:
+    def __init__(
+        self,
+        hearts: int,
+        frames_per_heart: int = 4,
+        size: int = 224,
+        first_seed: int = 0,
+        context_frames: int = 8,
+    ) -> None:
         self.hearts, self.frames_per_heart, self.size, self.first_seed = (
             hearts,
             frames_per_heart,
             size,
             first_seed,
         )
+        self.context_frames = max(context_frames, frames_per_heart)
 
     def __len__(self) -> int:
         return self.hearts
@@ -49,13 +61,15 @@ class PhantomFrames(Dataset[dict[str, Tensor]]):
         phantom = Phantom(seed, size=self.size)
         rng = np.random.default_rng((seed, 3))
         beats = 2.0  # two beats: drift and breathing get their say
-        times_s = np.sort(rng.uniform(0, beats * phantom.heart.cycle.period_s, self.frames_per_heart))
+        times_s = np.sort(rng.uniform(0, beats * phantom.heart.cycle.period_s, self.context_frames))
         clip = phantom.render(times_s, tissue=True)
         assert clip.tissue is not None
+        given = np.sort(rng.choice(self.context_frames, self.frames_per_heart, replace=False))
         return {
-            "image": torch.from_numpy(clip.video[:, None]),
-            "points": torch.from_numpy(clip.points.astype(np.float32)),
-            "tissue": torch.from_numpy(clip.tissue),
+            "image": torch.from_numpy(clip.video[given][:, None]),
+            "points": torch.from_numpy(clip.points[given].astype(np.float32)),
+            "tissue": torch.from_numpy(clip.tissue[given]),
+            "context": torch.from_numpy(temporal_context(clip.video)),
         }
 
 

@@ -5,7 +5,8 @@ The streams themselves are the context features F_cp that TR-net reads (section 
 
 The ``paper`` preset runs all four from the start. Nearly all of its cost is the full-resolution stream, so ``small``
 runs the exchange at half resolution and below (with one more stream at stride 16 for the wide view), and lets the
-full-resolution stream join at the end, where it places the peaks.
+full-resolution stream join at the end, where it places the peaks. Beyond the paper, ``small`` may also be shown what
+the beat around the frame looks like (`tracking.context`); it works without, too.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -22,7 +24,12 @@ STRIDES = (1, 2, 4, 8)
 """Strides of the context features."""
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "small": {"widths": (8, 8, 16, 32, 64), "blocks": (1, 1, 2, 3), "modules": (1, 1, 2)},
+    "small": {
+        "context_channels": 2,
+        "widths": (8, 8, 16, 32, 64),
+        "blocks": (1, 1, 2, 3),
+        "modules": (1, 1, 2),
+    },
     # HRNet-W32 with a stride-1 stem, as the feature sizes of the paper's Figure 2 ask.
     "paper": {"widths": (32, 64, 128, 256), "blocks": (4, 4, 4, 4), "modules": (1, 4, 3)},
 }
@@ -137,6 +144,7 @@ class SKNet(nn.Module):
 
     Args:
         in_channels: 1 for a single frame.
+        context_channels: pictures of the beat around the frame (`tracking.context`); 0: the frame alone, as the paper.
         landmarks: number of heat-maps.
         widths: channels of the streams at strides 1, 2, 4, 8; with a fifth value the trunk runs at strides 2 to 16 and
             the full-resolution stream joins at the end.
@@ -149,6 +157,7 @@ class SKNet(nn.Module):
     def __init__(
         self,
         in_channels: int = 1,
+        context_channels: int = 0,
         landmarks: int = len(LANDMARKS),
         widths: Sequence[int] = (8, 8, 16, 32, 64),
         blocks: Sequence[int] = (1, 1, 2, 3),
@@ -159,6 +168,8 @@ class SKNet(nn.Module):
         self.preset: str | None = None
         self.overrides: dict[str, Any] = {}
         self.widths = tuple(widths[: len(STRIDES)])
+        self.context_channels = context_channels
+        in_channels += context_channels
         self.trunk = Trunk(in_channels, widths[-4:], blocks, modules)
         self.finest = FinestStream(in_channels, widths[0], widths[1]) if len(widths) > len(STRIDES) else None
         # A 1×1 head on each stream, summed after up-sampling: the same as one head on all streams
@@ -177,27 +188,36 @@ class SKNet(nn.Module):
         network.preset, network.overrides = preset, overrides
         return network
 
-    def streams(self, x: Tensor) -> list[Tensor]:
-        """``(B, in_channels, H, W)`` in [0, 1], H and W divisible by 16 → the streams, finest first."""
+    def streams(self, x: Tensor, context: Tensor | None = None) -> list[Tensor]:
+        """The streams, finest first.
+
+        Args:
+            x: ``(B, in_channels, H, W)`` in [0, 1], H and W divisible by 16.
+            context: ``(B, context_channels, H, W)``; None (or zeros) where it is not known.
+        """
+        if self.context_channels:  # else the context is not looked at
+            if context is None:
+                context = x.new_zeros((x.shape[0], self.context_channels, *x.shape[2:]))
+            x = torch.cat((x, context), dim=1)
         if self.finest is None:
             return self.trunk(x)
         coarse = self.trunk(F.avg_pool2d(x, 2))
         return [self.finest(x, coarse[0]), *coarse]
 
-    def features(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Heat-maps ``(B, landmarks, H, W)`` and the context features F_cp at strides 1, 2, 4, 8."""
-        streams = self.streams(x)
+    def features(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Heat-maps ``(B, landmarks, H, W)`` and the context features F_cp at strides 1, 2, 4, 8; see `streams`."""
+        streams = self.streams(x, context)
         return _vote(self.heads, streams), tuple(streams[: len(STRIDES)])
 
-    def forward(self, x: Tensor) -> Tensor:
-        """``(B, in_channels, H, W)`` in [0, 1] → heat-maps ``(B, landmarks, H, W)``; about 1 on a landmark."""
-        return self.features(x)[0]
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """Heat-maps ``(B, landmarks, H, W)``, about 1 on a landmark; see `streams` for the arguments."""
+        return self.features(x, context)[0]
 
-    def forward_with_tissue(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def forward_with_tissue(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Heat-maps, and the logits ``(B, tissue_classes, H/4, W/4)`` of the auxiliary labelling (training only)."""
         if self.tissue_heads is None:
             raise ValueError("this SKNet was built without tissue_classes")
-        streams = self.streams(x)
+        streams = self.streams(x, context)
         return _vote(self.heads, streams), _vote(self.tissue_heads, streams[2:])
 
 

@@ -22,6 +22,7 @@ from echo_keypoints.tracking.anchors import (
 from echo_keypoints.tracking.backends.base import Backend, Detections, Maps
 from echo_keypoints.tracking.confidence import confidence_features, confidence_model
 from echo_keypoints.tracking.consensus import consensus_offset
+from echo_keypoints.tracking.context import ClipContext
 from echo_keypoints.tracking.initial import robust_detections, start_from
 from echo_keypoints.tracking.letterbox import LetterBox
 from echo_keypoints.tracking.reference import choose_reference
@@ -51,6 +52,7 @@ class Session:
         backend: the networks.
         letterbox: original pixels ↔ model space.
         spool: the frames in model space.
+        contexts: what the beats around them look like.
         detections: of all frames; without maps where these are too large to keep.
         chunk: frames whose maps are in memory at once.
     """
@@ -59,6 +61,7 @@ class Session:
     backend: Backend
     letterbox: LetterBox
     spool: FrameSpool
+    contexts: ClipContext
     detections: Detections
     chunk: int
     _last: _Automatic | None = field(default=None, init=False, repr=False)
@@ -230,4 +233,4 @@ class Session:
     def _maps(self, start: int, stop: int) -> Maps:
         if self.detections.maps:
             return tuple(level[start:stop] for level in self.detections.maps)
-        return self.backend.detect(self.spool.read(start, stop)).maps
+        return self.backend.detect(self.spool.read(start, stop), self.contexts.of(start, stop)).maps

@@ -12,6 +12,7 @@ from echo_keypoints.clip import Clip, ClipSource
 from echo_keypoints.errors import ClipError
 from echo_keypoints.tracking.anchors import Anchor
 from echo_keypoints.tracking.backends.base import Backend, Detections
+from echo_keypoints.tracking.context import ClipContext
 from echo_keypoints.tracking.letterbox import LetterBox
 from echo_keypoints.tracking.region import REGION_FRAMES, scan_region
 from echo_keypoints.tracking.session import Progress, Session
@@ -77,12 +78,13 @@ def open_session(source: ClipSource | Clip, backend: Backend, *, progress: Progr
     letterbox, spool = _read(source, progress)
     try:
         keep = len(spool) * backend.map_bytes <= MAPS_BYTES
-        detections = _detect(backend, spool, keep, progress)
+        contexts = ClipContext(spool.read, source.header.frame_times_s)
+        detections = _detect(backend, spool, contexts, keep, progress)
     except BaseException:
         spool.close()
         raise
     chunk = len(spool) if keep else MAPS_BYTES // backend.map_bytes
-    return Session(source.header, backend, letterbox, spool, detections, chunk)
+    return Session(source.header, backend, letterbox, spool, contexts, detections, chunk)
 
 
 def _read(source: ClipSource, progress: Progress | None) -> tuple[LetterBox, FrameSpool]:
@@ -113,7 +115,13 @@ def _read(source: ClipSource, progress: Progress | None) -> tuple[LetterBox, Fra
     return letterbox, spool
 
 
-def _detect(backend: Backend, spool: FrameSpool, keep_maps: bool, progress: Progress | None) -> Detections:
+def _detect(
+    backend: Backend,
+    spool: FrameSpool,
+    contexts: ClipContext,
+    keep_maps: bool,
+    progress: Progress | None,
+) -> Detections:
     """Detect in all frames; a clip whose maps are not kept goes through in blocks."""
     total, done = len(spool), 0
 
@@ -124,11 +132,12 @@ def _detect(backend: Backend, spool: FrameSpool, keep_maps: bool, progress: Prog
             progress("detect", done, total)
 
     if keep_maps:
-        return backend.detect(spool.read(0, total), advance)
+        return backend.detect(spool.read(0, total), contexts.of(0, total), advance)
     starts = range(0, total, _DETECT_BLOCK)
     blocks = []
     for start in starts:
-        seen = backend.detect(spool.read(start, min(start + _DETECT_BLOCK, total)), advance)
+        stop = min(start + _DETECT_BLOCK, total)
+        seen = backend.detect(spool.read(start, stop), contexts.of(start, stop), advance)
         blocks.append((seen.points, seen.peak, seen.spread_px))
     points, peak, spread_px = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
     return Detections(points, peak, spread_px, maps=())

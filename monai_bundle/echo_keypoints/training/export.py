@@ -21,6 +21,7 @@ from echo_keypoints.tracking.backends.base import Backend
 from echo_keypoints.tracking.backends.detector import Detector
 from echo_keypoints.tracking.backends.onnx_backend import DESCRIPTOR, DETECTOR, REFINER, OnnxBackend
 from echo_keypoints.tracking.backends.torch_backend import SKNET, TRNET, TorchBackend
+from echo_keypoints.tracking.context import temporal_context
 from echo_keypoints.tracking.letterbox import MODEL_SIZE
 
 OPSET = 18
@@ -68,7 +69,8 @@ def export_onnx(sknet: SKNet, trnet: TRNet, folder: Path) -> None:
     detector = Detector(sknet, trnet).eval()
     frames = torch.from_numpy(cloudy_frames(trnet.window))
     with torch.no_grad():
-        points, _, _, *maps = detector(frames)
+        contexts = torch.from_numpy(temporal_context(frames.numpy())).repeat(len(frames), 1, 1, 1)
+        points, _, _, *maps = detector(frames, contexts)
         # Contiguous copies: the exporter would otherwise tie the inputs to each other.
         first = [level[:1].clone() for level in maps]
         reference = points[:1].clone()
@@ -77,12 +79,19 @@ def export_onnx(sknet: SKNet, trnet: TRNet, folder: Path) -> None:
     known = [f"descriptor_{i}" for i in range(len(descriptors))]
     batch = torch.export.Dim("frames")
     two = torch.cat((frames[:1], frames[1:2]))  # a batch of one would be taken for a constant
-    _write(folder / DETECTOR, detector, two, ["frames"], ["points", "peak", "spread_px", *levels], {0: batch})
-    _write(folder / DESCRIPTOR, DescriptorGraph(trnet), [*first, reference], [*levels, "points"], known)
+    _write(
+        folder / DETECTOR,
+        detector,
+        (two, contexts[:2].clone()),
+        ["frames", "contexts"],
+        ["points", "peak", "spread_px", *levels],
+        ({0: batch}, {0: batch}),
+    )
+    _write(folder / DESCRIPTOR, DescriptorGraph(trnet), ([*first, reference],), [*levels, "points"], known)
     _write(
         folder / REFINER,
         RefinerGraph(trnet, len(maps)),
-        [*maps, points[None].clone(), reference, *descriptors],
+        ([*maps, points[None].clone(), reference, *descriptors],),
         [*levels, "points", "reference_points", *known],
         ["refined"],
     )
@@ -95,7 +104,8 @@ def largest_disagreement(one: Backend, other: Backend, frames: NDArray[np.uint8]
         one, other: the engines.
         frames: ``(T, 224, 224)``, T = their window.
     """
-    detected = [backend.detect(frames) for backend in (one, other)]
+    contexts = [temporal_context(frames)] * len(frames)
+    detected = [backend.detect(frames, contexts) for backend in (one, other)]
     start = detected[0].points
     refined = []
     for backend, seen in zip((one, other), detected, strict=True):
@@ -135,17 +145,17 @@ def export_models(folder: Path) -> float:
 def _write(
     path: Path,
     module: nn.Module,
-    values: Tensor | list[Tensor],
+    arguments: tuple[Tensor | list[Tensor], ...],
     input_names: list[str],
     output_names: list[str],
-    dynamic: dict[int, torch.export.Dim] | None = None,
+    dynamic: tuple[dict[int, torch.export.Dim], ...] | None = None,
 ) -> None:
     program = torch.onnx.export(
         module.eval(),
-        (values,),
+        arguments,
         input_names=input_names,
         output_names=output_names,
-        dynamic_shapes=(dynamic,) if dynamic else None,
+        dynamic_shapes=dynamic,
         opset_version=OPSET,
         dynamo=True,
         verbose=False,

@@ -65,7 +65,7 @@ def leave_processes(wrapped: nn.parallel.DistributedDataParallel) -> None:
     """
     torch.distributed.barrier()
     del wrapped.reducer, wrapped.logger
-    wrapped.process_group = None
+    wrapped.process_group = None  # type: ignore[assignment]
     gc.collect()
     torch.distributed.destroy_process_group()
 

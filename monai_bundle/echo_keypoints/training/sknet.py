@@ -25,6 +25,7 @@ class SKNetObjective(Objective):
         sigma: of the Gaussian targets, px at 224; it scales with the size of the frames.
         heatmap, position, tissue: weights of the terms.
         log_temperature: where the temperature starts.
+        without_context: share of the training batches whose temporal context is not shown.
         precision: see `Objective`.
     """
 
@@ -36,11 +37,13 @@ class SKNetObjective(Objective):
         position: float = 0.5,
         tissue: float = 1.0,
         log_temperature: float = 2.5,
+        without_context: float = 0.1,
         precision: str = "bfloat16",
     ) -> None:
         super().__init__(network, precision)
         self.network: SKNet = network
         self.sigma = sigma
+        self.without_context = without_context
         self.weights = {"heatmap": heatmap, "position": position, "tissue": tissue}
         self.log_temperature = nn.Parameter(torch.tensor(log_temperature))
         self.heatmap_loss = HeatmapLoss()
@@ -51,12 +54,14 @@ class SKNetObjective(Objective):
 
         Args:
             batch: ``image`` ``(B, F, 1, S, S)`` uint8, ``points`` ``(B, F, 4, 2)`` px of these frames, NaN
-                where there is no label, and optionally ``tissue`` ``(B, F, S/2, S/2)`` uint8.
+                where there is no label, and optionally ``tissue`` ``(B, F, S/2, S/2)`` uint8 and the temporal
+                ``context`` ``(B, 2, S, S)`` float32.
         """
         frames, points = grey(batch["image"]), batch["points"].flatten(0, 1)
+        context = self._context(batch, frames)
         size = frames.shape[-1]
         with self.autocast(frames):
-            heatmaps, tissue = self.network.forward_with_tissue(frames)
+            heatmaps, tissue = self.network.forward_with_tissue(frames, context)
         heatmaps = heatmaps.float()
         known = points.isfinite().all(-1).float()  # (B * F, 4)
         points = points.nan_to_num(-1.0)
@@ -74,6 +79,13 @@ class SKNetObjective(Objective):
         if not self.training:
             result["points"] = self.decoder(heatmaps)[0].unflatten(0, batch["image"].shape[:2])
         return result
+
+    def _context(self, batch: Batch, frames: Tensor) -> Tensor | None:
+        """The context of every frame; now and then there is none in training: stills have none."""
+        if "context" not in batch or (self.training and torch.rand(()) < self.without_context):
+            return None
+        each = frames.shape[0] // batch["context"].shape[0]
+        return batch["context"].to(frames.dtype).repeat_interleave(each, dim=0)
 
 
 def position_loss(logits: Tensor, targets: Tensor, weight: Tensor) -> Tensor:

@@ -111,7 +111,7 @@ class TRNetObjective(Objective):
         size, each = flat.shape[-1], torch.arange(clips, device=flat.device)
         frames = flat.unflatten(0, (clips, -1))
         with self.autocast(flat):
-            heatmaps, features = self.sknet.features(flat)
+            heatmaps, features = self.sknet.features(flat, _contexts(frames))
         points, peaks, _ = self.decoder(heatmaps)
         detections, peaks = points.unflatten(0, (clips, -1)), peaks.unflatten(0, (clips, -1))
         index = self.variety.references(peaks) if self.training else most_confident(peaks)
@@ -148,6 +148,12 @@ class TRNetObjective(Objective):
         first = torch.randint(spare + 1, (clips, 1), device=device) * int(self.training)
         start = torch.arange(clips, device=device)[:, None] * length + first
         return start + torch.arange(self.network.window, device=device)
+
+
+def _contexts(frames: Tensor) -> Tensor:
+    """Temporal context of clips ``(B, F, 1, S, S)``, for each of their frames: ``(B * F, 2, S, S)``."""
+    mean, deviation = frames.mean(dim=1), frames.std(dim=1, correction=0)
+    return torch.cat((mean, deviation), dim=1).repeat_interleave(frames.shape[1], dim=0)
 
 
 def _per_query(values: Tensor, queries: int) -> Tensor:

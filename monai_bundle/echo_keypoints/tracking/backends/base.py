@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -59,8 +59,19 @@ class Backend(Protocol):
     @property
     def map_bytes(self) -> int: ...  # noqa: D102
 
-    def detect(self, frames: NDArray[np.uint8], progress: Callable[[int], None] | None = None) -> Detections:
-        """Detect in frames ``(N, 224, 224)``; `progress` is told how many more frames are done."""
+    def detect(
+        self,
+        frames: NDArray[np.uint8],
+        contexts: Sequence[NDArray[np.float32]] | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> Detections:
+        """Detect in frames.
+
+        Args:
+            frames: ``(N, 224, 224)``.
+            contexts: ``(2, 224, 224)`` of the beat around each of them (`tracking.context`), if known.
+            progress: told how many more frames are done.
+        """
         ...
 
     def describe(self, maps: Maps, index: int, points: NDArray[np.float64]) -> Descriptors:

@@ -90,8 +90,16 @@ class Detector(nn.Module):
         self.trnet = trnet
         self.decoder = HeatmapDecoder()
 
-    def forward(self, frames: Tensor) -> tuple[Tensor, ...]:
-        """``(N, H, W)`` uint8 → points ``(N, 4, 2)``, peak ``(N, 4)``, spread ``(N, 4)``, then the maps."""
+    def forward(self, frames: Tensor, contexts: Tensor) -> tuple[Tensor, ...]:
+        """Detect.
+
+        Args:
+            frames: ``(N, H, W)`` uint8.
+            contexts: ``(N, 2, H, W)`` float32, zeros where not known (`tracking.context`).
+
+        Returns:
+            Points ``(N, 4, 2)``, peak ``(N, 4)``, spread ``(N, 4)``, then the maps.
+        """
         x = frames.unsqueeze(1).float() / 255
-        heatmaps, features = self.sknet.features(x)
+        heatmaps, features = self.sknet.features(x, contexts)
         return *self.decoder(heatmaps), *self.trnet.encode(x, features)

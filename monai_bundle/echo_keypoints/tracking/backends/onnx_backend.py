@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from echo_keypoints.errors import ModelError
 from echo_keypoints.tracking.backends.base import Descriptors, Detections, Maps, model_file, sha256
+from echo_keypoints.tracking.context import CONTEXT_CHANNELS
 
 DETECTOR, DESCRIPTOR, REFINER = "detector.onnx", "descriptor.onnx", "refiner.onnx"
 
@@ -59,14 +60,22 @@ class OnnxBackend:
         """Memory that the maps of one frame take."""
         return sum(4 * int(np.prod(shape)) for shape in self._map_shapes)
 
-    def detect(self, frames: NDArray[np.uint8], progress: Callable[[int], None] | None = None) -> Detections:
-        """Detect in frames ``(N, 224, 224)``; `progress` is told how many more frames are done."""
+    def detect(
+        self,
+        frames: NDArray[np.uint8],
+        contexts: Sequence[NDArray[np.float32]] | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> Detections:
+        """See `Backend.detect`."""
+        if contexts is None:
+            contexts = [np.zeros((CONTEXT_CHANNELS, *frames.shape[1:]), np.float32)] * len(frames)
         count = len(frames)
         points, peak, spread = np.empty((count, 4, 2)), np.empty((count, 4)), np.empty((count, 4))
         maps = tuple(np.empty((count, *shape), np.float32) for shape in self._map_shapes)
 
         def one(index: int) -> None:
-            outputs = self._detector.run(None, {"frames": frames[index : index + 1]})
+            inputs = {"frames": frames[index : index + 1], "contexts": contexts[index][None]}
+            outputs = self._detector.run(None, inputs)
             for target, value in zip((points, peak, spread, *maps), outputs, strict=True):
                 target[index] = value[0]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from echo_keypoints.networks.trnet import TRNet
 from echo_keypoints.networks.weights import load_weights
 from echo_keypoints.tracking.backends.base import Descriptors, Detections, Maps, model_file, sha256
 from echo_keypoints.tracking.backends.detector import Detector
+from echo_keypoints.tracking.context import CONTEXT_CHANNELS
 from echo_keypoints.tracking.letterbox import MODEL_SIZE
 
 SKNET, TRNET = "sknet.pt", "trnet.pt"
@@ -79,13 +80,21 @@ class TorchBackend:
         return cls(load_weights(paths[SKNET], SKNet), load_weights(paths[TRNET], TRNet), device, hashes)
 
     @torch.inference_mode()
-    def detect(self, frames: NDArray[np.uint8], progress: Callable[[int], None] | None = None) -> Detections:
-        """Detect in frames ``(N, 224, 224)``; `progress` is told how many more frames are done."""
+    def detect(
+        self,
+        frames: NDArray[np.uint8],
+        contexts: Sequence[NDArray[np.float32]] | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> Detections:
+        """See `Backend.detect`."""
+        if contexts is None:
+            contexts = [np.zeros((CONTEXT_CHANNELS, *frames.shape[1:]), np.float32)] * len(frames)
         outputs: list[Tensor] = []
         for start in range(0, len(frames), _BATCH):
             batch = torch.tensor(frames[start : start + _BATCH], device=self._device)
+            shown = torch.tensor(np.stack(contexts[start : start + _BATCH]), device=self._device)
             with self._precision():
-                parts = self._detector(batch)
+                parts = self._detector(batch, shown)
             if not outputs:  # allocated once: joining batches at the end would take twice the memory
                 outputs = [part.new_empty((len(frames), *part.shape[1:])) for part in parts]
             for target, part in zip(outputs, parts, strict=True):
