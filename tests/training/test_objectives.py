@@ -11,7 +11,7 @@ from echo_keypoints.networks import FlowNet, SKNet, TRNet
 from echo_keypoints.tracking.context import temporal_context
 from echo_keypoints.training.flow import FlowObjective
 from echo_keypoints.training.pseudo import ChainedFlow, DirectFlow
-from echo_keypoints.training.sknet import SKNetObjective, position_loss
+from echo_keypoints.training.sknet import SKNetObjective, distance_loss, position_loss
 from echo_keypoints.training.starts import StartVariety, most_confident
 from echo_keypoints.training.trnet import TRNetObjective
 
@@ -60,8 +60,8 @@ def test_position_loss_by_hand():
 
 
 def test_the_loss_is_the_weighted_sum_of_its_terms(labelled_batch):
-    terms = sknet_objective(heatmap=3.0, position=0.25, tissue=2.0)(labelled_batch)
-    expected = 3 * terms["heatmap"] + 0.25 * terms["position"] + 2 * terms["tissue"]
+    terms = sknet_objective(heatmap=3.0, position=0.25, distance=0.5, tissue=2.0)(labelled_batch)
+    expected = 3 * terms["heatmap"] + 0.25 * terms["position"] + 0.5 * terms["distance"] + 2 * terms["tissue"]
     assert terms["loss"].item() == pytest.approx(expected.item(), rel=1e-5)
 
 
@@ -79,7 +79,7 @@ def test_a_landmark_without_label_does_not_count(labelled_batch):
 
 def test_users_frames_need_no_tissue(labelled_batch):
     del labelled_batch["tissue"]
-    assert set(sknet_objective()(labelled_batch)) == {"loss", "heatmap", "position"}
+    assert set(sknet_objective()(labelled_batch)) == {"loss", "heatmap", "position", "distance"}
 
 
 def test_evaluation_decodes_points(labelled_batch):
@@ -93,6 +93,23 @@ def test_evaluation_decodes_points(labelled_batch):
 def test_an_unknown_precision_is_refused():
     with pytest.raises(ValueError, match="bfloat16"):
         SKNetObjective(SKNet.from_preset("small", tissue_classes=8), precision="half")
+
+
+def test_distance_loss_by_hand():
+    logits = torch.full((1, 2, 5, 5), -1e4)
+    logits[0, 0, 1, 1] = logits[0, 0, 1, 3] = 0.0  # half here, half there: the mean lies at x = 2, y = 1
+    logits[0, 1, 4, 0] = 0.0
+    points = torch.tensor([[[2.0, 4.0], [4.0, 4.0]]])
+    loss = distance_loss(logits, points, torch.ones(1, 2))
+    torch.testing.assert_close(loss, torch.tensor((10**0.5 + 17**0.5) / 2))
+    torch.testing.assert_close(
+        distance_loss(logits, points, torch.tensor([[1.0, 0.0]])), torch.tensor(10**0.5)
+    )
+    small = torch.randn(1, 1, 4, 5, dtype=torch.float64, requires_grad=True)
+    at = torch.tensor([[[1.3, 2.1]]], dtype=torch.float64)
+    assert torch.autograd.gradcheck(
+        lambda x: distance_loss(x, at, torch.ones(1, 1, dtype=torch.float64)), (small,)
+    )
 
 
 def test_the_context_reaches_the_network(labelled_batch):

@@ -7,59 +7,38 @@ from torch import Tensor, nn
 
 from echo_keypoints.networks.sknet import SKNet
 from echo_keypoints.networks.trnet import TRNet
-from echo_keypoints.tracking.decode import (
-    FLOOR,
-    LARGEST_STEP,
-    SMALLEST_PEAK,
-    SPREAD_NORM,
-    WINDOW,
-    fit_kernels,
-)
+from echo_keypoints.tracking.decode import REACH, SHARPNESS, SMALLEST_PEAK, SPREAD_NORM
 
 
 class HeatmapDecoder(nn.Module):
     """`decode.decode_heatmaps` in torch, in operations that export to ONNX with any batch size."""
 
     window: Tensor
-    kernels: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        half = WINDOW // 2
-        rows, columns = torch.meshgrid(
-            torch.arange(-half, half + 1), torch.arange(-half, half + 1), indexing="ij"
-        )
-        self.register_buffer("window", torch.stack((rows.flatten(), columns.flatten())), persistent=False)
-        self.register_buffer("kernels", torch.from_numpy(fit_kernels().copy()), persistent=False)
+        steps = torch.arange(-REACH, REACH + 1)
+        rows, columns = torch.meshgrid(steps, steps, indexing="ij")
+        near = rows**2 + columns**2 <= REACH**2
+        self.register_buffer("window", torch.stack((rows[near], columns[near])), persistent=False)
 
     def forward(self, heatmaps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """``(N, C, H, W)`` → points ``(N, C, 2)`` (x, y) px, peak ``(N, C)``, spread ``(N, C)`` px."""
         height, width = heatmaps.shape[-2:]
         heat = heatmaps.float().flatten(2)  # (N, C, H*W)
         peak, index = heat.max(dim=-1)
-        level = peak.clamp_min(SMALLEST_PEAK)
-        row = torch.div(index, width, rounding_mode="floor")
-        column = index - row * width
-        offset = self._step(heat, row, column, level, height, width)
-        points = torch.stack((column, row), dim=-1).to(heat.dtype) + offset
-        return points, peak, _spread(heat, level, points, height, width)
-
-    def _step(
-        self, heat: Tensor, row: Tensor, column: Tensor, level: Tensor, height: int, width: int
-    ) -> Tensor:
-        half = WINDOW // 2
-        top = row.clamp(half, height - 1 - half)
-        left = column.clamp(half, width - 1 - half)
-        where = (top.unsqueeze(-1) + self.window[0]) * width + left.unsqueeze(-1) + self.window[1]
-        window = heat.gather(-1, where) / level.unsqueeze(-1)  # (N, C, 49)
-        b, c, d, e, f = (window.clamp_min(FLOOR).log() @ self.kernels).unbind(-1)
-        determinant = 4 * d * e - f * f
-        has_top = (d < 0) & (determinant > 1e-8)
-        safe = torch.where(has_top, determinant, torch.ones_like(determinant))
-        x = (f * c - 2 * e * b) / safe + (left - column)
-        y = (f * b - 2 * d * c) / safe + (top - row)
-        step = torch.stack((x, y), dim=-1).clamp(-LARGEST_STEP, LARGEST_STEP)
-        return torch.where(has_top.unsqueeze(-1), step, torch.zeros_like(step))
+        row = torch.div(index, width, rounding_mode="floor").unsqueeze(-1)
+        column = index.unsqueeze(-1) - row * width
+        dy, dx = self.window[0], self.window[1]
+        counts = (dx.abs() <= torch.minimum(column, width - 1 - column)) & (
+            dy.abs() <= torch.minimum(row, height - 1 - row)
+        )
+        where = (row + dy).clamp(0, height - 1) * width + (column + dx).clamp(0, width - 1)
+        share = counts * torch.exp(SHARPNESS * (heat.gather(-1, where) - peak.unsqueeze(-1)))
+        steps = torch.stack((dx, dy), dim=-1).to(heat.dtype)  # (P, 2)
+        offset = (share @ steps) / share.sum(dim=-1, keepdim=True)
+        points = torch.cat((column, row), dim=-1).to(heat.dtype) + offset
+        return points, peak, _spread(heat, peak.clamp_min(SMALLEST_PEAK), points, height, width)
 
 
 def _spread(heat: Tensor, level: Tensor, points: Tensor, height: int, width: int) -> Tensor:
