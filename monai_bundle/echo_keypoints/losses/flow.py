@@ -128,6 +128,7 @@ class FlowLoss(nn.Module):
     Args:
         l1, ssim, census: weights of the photometric terms. ARFlow starts with (0.15, 0.85, 0) and ends with
             (0, 0, 1).
+        ssim_window: see `ssim_distance`; levels too small for it use the largest that fits.
         smooth: weight of the smoothness of the finest flow, divided by the image's shorter side.
         order: order of the smoothness.
         edge: see `smoothness`.
@@ -140,6 +141,7 @@ class FlowLoss(nn.Module):
         l1: float = 0.0,
         ssim: float = 0.0,
         census: float = 1.0,
+        ssim_window: int = 3,
         smooth: float = 50.0,
         order: int = 2,
         edge: float = 10.0,
@@ -148,6 +150,7 @@ class FlowLoss(nn.Module):
     ) -> None:
         super().__init__()
         self.l1, self.ssim, self.census, self.smooth = l1, ssim, census, smooth
+        self.ssim_window = ssim_window
         self.order, self.edge, self.scales = order, edge, tuple(scales)
         self.check_visibility = check_visibility
 
@@ -157,7 +160,8 @@ class FlowLoss(nn.Module):
         if self.l1:
             total = total + self.l1 * masked_mean((reference - warped).abs(), mask)
         if self.ssim:
-            total = total + self.ssim * masked_mean(ssim_distance(reference, warped), mask)
+            window = min(self.ssim_window, 2 * (min(reference.shape[-2:]) // 4) + 1)
+            total = total + self.ssim * masked_mean(ssim_distance(reference, warped, window), mask)
         if self.census:
             framed = mask * interior(reference, 3)
             total = total + self.census * masked_mean(census_distance(reference, warped), framed)

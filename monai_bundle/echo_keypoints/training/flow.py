@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -13,10 +15,13 @@ from echo_keypoints.training.objective import Batch, Objective, Terms, grey
 class FlowObjective(Objective):
     """Photometric loss both ways and, in the second phase, augmentation as regularisation.
 
-    ARFlow first learns from brightness (L1, SSIM), which has wide basins, then from the census transform
-    where both frames see the tissue, and adds harder views whose flow must agree with the plain view. `phase`
-    says which; `training.handlers.SetPhase` sets it. In evaluation mode the census loss counts everywhere: a
-    flow that is nowhere consistent would otherwise have nothing to answer for.
+    As in ARFlow, the first phase counts every pixel, and the second those that both frames see, and adds harder views
+    whose flow must agree with the plain view. `phase` says which; `training.handlers.SetPhase` sets it. In evaluation
+    mode every pixel counts: a flow that is nowhere consistent would otherwise have nothing to answer for.
+
+    Both phases compare brightness (L1, and SSIM in windows of 9 px, about a speckle across). ARFlow's second phase uses
+    the census transform, which on speckle is mostly noise: over phantom pairs the motion found by DIS flow lowers it by
+    12 % against no motion, SSIM by 49 % and L1 by 38 %, and a network trained on it settled at no motion.
 
     The network computes in float32 by default: bfloat16 knows a flow of 4 px to 0.02 px, but one of 20 px to
     0.1 px only.
@@ -41,10 +46,10 @@ class FlowObjective(Objective):
         super().__init__(network, precision)
         self.network: FlowNet = network
         self.losses = (
-            first or FlowLoss(l1=0.15, ssim=0.85, census=0.0, smooth=20.0, check_visibility=False),
-            second or FlowLoss(smooth=30.0),
+            first or _photometric(check_visibility=False),
+            second or _photometric(check_visibility=True),
         )
-        self.yardstick = FlowLoss(smooth=30.0, scales=(1.0,), check_visibility=False)
+        self.yardstick = _photometric(check_visibility=False, scales=(1.0,))
         self.augmentation = augmentation or AugmentationLoss()
         self.augmentation_weight = augmentation_weight
         self.phase = 0
@@ -80,3 +85,15 @@ class FlowObjective(Objective):
         generator = torch.Generator().manual_seed(int(torch.randint(2**31, ())))
         loss: Tensor = self.augmentation(self.network, reference, target, flow, visible, generator)
         return loss
+
+
+def _photometric(check_visibility: bool, scales: Sequence[float] = (1.0, 1.0, 1.0, 1.0)) -> FlowLoss:
+    return FlowLoss(
+        l1=0.15,
+        ssim=0.85,
+        census=0.0,
+        ssim_window=9,
+        smooth=10.0,
+        scales=scales,
+        check_visibility=check_visibility,
+    )
