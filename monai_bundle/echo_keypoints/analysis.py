@@ -8,6 +8,7 @@ from pathlib import Path
 
 from numpy.typing import ArrayLike
 
+from echo_keypoints.biomarkers import Patient, measure
 from echo_keypoints.clip import Clip, ClipHeader, ClipSource
 from echo_keypoints.readers import open_clip
 from echo_keypoints.results import AnalysisResult, file_digest
@@ -26,6 +27,7 @@ def analyze_clip(
     anchors: Sequence[Anchor] = (),
     reference: str | int = "confidence",
     iterations: int = 5,
+    patient: Patient | None = None,
     progress: Progress | None = None,
 ) -> AnalysisResult:
     """Read a clip, track the four landmarks and measure the three lengths.
@@ -37,6 +39,7 @@ def analyze_clip(
         anchors: frames whose landmarks a person set.
         reference: how to choose the reference frame: ``confidence``, ``first``, ``random`` or an index.
         iterations: refinements of the tracks.
+        patient: sex, size and age, for the indices that need them.
         progress: told how far it is.
 
     Raises:
@@ -51,6 +54,7 @@ def analyze_clip(
         anchors=anchors,
         reference=reference,
         iterations=iterations,
+        patient=patient,
         progress=progress,
         sha256=file_digest(Path(path)),
     )
@@ -64,6 +68,7 @@ def analyze_source(
     anchors: Sequence[Anchor] = (),
     reference: str | int = "confidence",
     iterations: int = 5,
+    patient: Patient | None = None,
     progress: Progress | None = None,
     sha256: str | None = None,
 ) -> AnalysisResult:
@@ -71,7 +76,7 @@ def analyze_source(
 
     Args:
         source: the clip.
-        backend, query, anchors, reference, iterations, progress: as in `analyze_clip`.
+        backend, query, anchors, reference, iterations, patient, progress: as in `analyze_clip`.
         sha256: digest of the clip's file, for the record.
     """
     tracking = track_clip(
@@ -83,18 +88,25 @@ def analyze_source(
         iterations=iterations,
         progress=progress,
     )
-    return result_of(source.header, tracking, sha256=sha256)
+    return result_of(source.header, tracking, sha256=sha256, patient=patient)
 
 
-def result_of(header: ClipHeader, tracking: Tracking, *, sha256: str | None = None) -> AnalysisResult:
-    """Put the tracks of a clip and its facts together.
+def result_of(
+    header: ClipHeader,
+    tracking: Tracking,
+    *,
+    sha256: str | None = None,
+    patient: Patient | None = None,
+) -> AnalysisResult:
+    """Put the tracks of a clip and its facts together, and measure them.
 
     Args:
         header: facts of the clip.
         tracking: its tracks.
         sha256: digest of the clip's file, for the record.
+        patient: for the indices that need it.
     """
-    return AnalysisResult(
+    tracked = AnalysisResult(
         clip=replace(header, warnings=()),
         points_px=tracking.points_px,
         confidence=tracking.confidence,
@@ -108,3 +120,4 @@ def result_of(header: ClipHeader, tracking: Tracking, *, sha256: str | None = No
         clip_sha256=sha256,
         warnings=header.warnings,
     )
+    return measure(tracked, patient)

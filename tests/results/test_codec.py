@@ -5,6 +5,7 @@ import jsonschema
 import numpy as np
 import pytest
 
+from echo_keypoints.biomarkers import measure
 from echo_keypoints.results import AuditEntry, from_document, plain, schema, to_document
 from example_results import make_anchor, make_header, make_result
 
@@ -17,9 +18,7 @@ def validator():
 
 def rich_result():
     """A result with all that may be there: anchors, gaps, audit, later rooms' data, no file digest."""
-    result = make_result(
-        clip_sha256=None, beats=({"ed": 0, "es": np.int64(3)},), quality={"view": np.float32(0.5)}
-    )
+    result = make_result(clip_sha256=None, measurements=measure(make_result()).measurements)
     points, confidence = result.points_px.copy(), result.confidence.copy()
     points[4, 0], confidence[4, 0] = np.nan, np.nan
     entry = AuditEntry(

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from echo_keypoints import analysis
+from echo_keypoints.biomarkers import Patient
+from echo_keypoints.biomarkers.patient import SEXES
 from echo_keypoints.cli import REFUSED, complain
 from echo_keypoints.cli.arguments import positive
 from echo_keypoints.clip import ClipSource
@@ -58,6 +60,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--models", type=Path, metavar="DIR", help="folder of the weights (default: the shipped)"
     )
+    about = parser.add_argument_group(
+        "patient", "for the indices and reference ranges that need them; the same for all clips"
+    )
+    about.add_argument("--sex", choices=SEXES, help="F or M: reference ranges, class of geometry")
+    about.add_argument("--height-cm", type=float, metavar="CM", help="for body surface area")
+    about.add_argument("--weight-kg", type=float, metavar="KG", help="for body surface area")
+    about.add_argument("--age-years", type=float, metavar="YEARS", help="reference ranges are for adults")
     parser.add_argument("--gif", action="store_true", help="write overlay.gif, too")
     parser.add_argument("--no-video", action="store_true", help="write no overlay.mp4")
     parser.add_argument(
@@ -73,12 +82,14 @@ def run(args: argparse.Namespace) -> int:
 
     Raises:
         ModelError: the weights cannot be used, so no clip can be analysed.
+        QueryError: the patient's data cannot be a person's.
     """
+    patient = Patient(args.sex, args.height_cm, args.weight_kg, args.age_years)
     backend = load_backend(args.backend, args.models, args.threads, args.device)
     refused = 0
     for path in args.clips:
         try:
-            folder = _analyze(path, args, backend)
+            folder = _analyze(path, args, backend, patient)
         except EchoKeypointsError as error:
             complain(str(error))
             refused += 1
@@ -118,7 +129,7 @@ def parse_reference(text: str) -> str | int:
     raise argparse.ArgumentTypeError(f"{text!r} is neither {', '.join(REFERENCE_MODES)} nor a frame number")
 
 
-def _analyze(path: Path, args: argparse.Namespace, backend: Backend) -> Path:
+def _analyze(path: Path, args: argparse.Namespace, backend: Backend, patient: Patient) -> Path:
     source = open_clip(path)
     digest = file_digest(path)
     folder, earlier = claim_folder(args.output, source.header.source, digest, overwrite=args.overwrite)
@@ -129,6 +140,7 @@ def _analyze(path: Path, args: argparse.Namespace, backend: Backend) -> Path:
                 backend=backend,
                 query=args.query,
                 reference=args.reference,
+                patient=patient,
                 progress=progress,
                 sha256=digest,
             )

@@ -1,0 +1,231 @@
+"""End-diastole and end-systole of every beat.
+
+End-diastole (ED) is by the R wave where the file has one, else the largest cavity; end-systole (ES) is the
+smallest cavity (Lang 2015 allows both). Nothing depends on a fixed number of frames: heights are relative to the
+motion of this heart, distances to the length of its beats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from echo_keypoints.biomarkers.rhythm import period_s
+from echo_keypoints.biomarkers.smoothing import Smoothed
+from echo_keypoints.biomarkers.turning import Turn, turning_points, vertex
+
+ES_WINDOW = (0.2, 0.65)
+"""End-systole lies in this part of the beat."""
+
+R_WINDOW_S = (-0.040, 0.080)
+"""End-diastole lies in this window around the R wave."""
+
+_HEIGHT = 0.25  # of the robust range: least change between ED and ES
+_LAST_HEIGHT = 0.10  # of the robust range: fall that confirms the clip's last ED
+_LEAST_DISTANCE = 0.5  # of the period, between two EDs
+_LEAST_RR_S = 0.25
+_PLATEAU = 0.05  # of the robust range: so far below the peak, the fall has begun
+_KNEE_S = 0.050  # the ED is the largest cavity in this time before the fall
+_STEEP = 0.5  # of the steepest fall: steeper at the clip's edge, systole has begun before, or goes on after
+_LEAST_MOTION = 0.015  # robust range / median: below it there is no beat to see
+_LEAST_SIGNAL = 3.0  # robust range / noise
+
+
+@dataclass(frozen=True)
+class Event:
+    """A moment of the cycle.
+
+    Attributes:
+        frame: the real frame at which lengths are measured.
+        time_s: its time; where the moment is an extremum, the vertex of a parabola, within half a frame.
+        source: ``ecg_r``, ``max_lvid``, ``min_lvid``, ``avc_user`` or ``user``.
+    """
+
+    frame: int
+    time_s: float
+    source: str
+
+
+@dataclass(frozen=True)
+class Beat:
+    """From one end-diastole to the next; the end-systole, and the next end-diastole, may be outside of the clip."""
+
+    ed: Event
+    es: Event | None = None
+    next_ed: Event | None = None
+
+    @property
+    def rr_s(self) -> float | None:
+        """Length of the beat in seconds."""
+        return None if self.next_ed is None else self.next_ed.time_s - self.ed.time_s
+
+
+@dataclass(frozen=True)
+class Beats:
+    """What was found.
+
+    Attributes:
+        beats: in order; each begins where the one before ends, or later.
+        period_s: length of a beat by autocorrelation, or None.
+        note: why there is no beat, or None.
+    """
+
+    beats: tuple[Beat, ...]
+    period_s: float | None = None
+    note: str | None = None
+
+
+def find_beats(
+    times_s: NDArray[np.floating],
+    lvid: NDArray[np.floating],
+    smoothed: Smoothed,
+    *,
+    r_waves_s: Sequence[float] = (),
+    rate_hint_bpm: float | None = None,
+) -> Beats:
+    """Find the beats of a clip.
+
+    Args:
+        times_s: ``(T,)`` seconds.
+        lvid: ``(T,)`` cavity diameter in any unit; NaN where it is not measurable.
+        smoothed: the same, smoothed.
+        r_waves_s: times of R waves in seconds, if the file has them.
+        rate_hint_bpm: heart rate that the file gives, if any.
+    """
+    seen = np.flatnonzero(np.isfinite(smoothed.values))
+    if len(seen) < 3:
+        return Beats((), note="the cavity is not measurable on enough frames")
+    times, values, slopes = np.asarray(times_s)[seen], smoothed.values[seen], smoothed.slopes[seen]
+    motion = float(np.subtract(*np.percentile(values, [95, 5])))
+    noise = float(np.std(np.asarray(lvid)[seen] - values))
+    if motion < max(_LEAST_MOTION * float(np.median(values)), _LEAST_SIGNAL * noise, 1e-9):
+        return Beats(
+            (),
+            note="the cavity changes too little to find beats in it; set end-diastole and end-systole by hand",
+        )
+    period = period_s(times, values, 60 / rate_hint_bpm if rate_hint_bpm else None)
+    finder = _Finder(times, values, slopes, motion, period)
+    eds = finder.by_ecg(r_waves_s) or finder.by_size()
+    beats = [finder.beat(ed, follower) for ed, follower in zip(eds, [*eds[1:], None], strict=False)]
+    if not any(beat.es for beat in beats) and (half := finder.systole_before(eds)):
+        beats = [half]
+    if not beats:
+        return Beats((), period, "the clip shows neither an end-diastole nor an end-systole that is sure")
+    return Beats(tuple(_on_frames(beat, seen) for beat in beats), period)
+
+
+@dataclass(frozen=True, eq=False)
+class _Finder:
+    """The measurable frames of one clip; indices here count these only."""
+
+    times: NDArray[np.float64]
+    values: NDArray[np.float64]
+    slopes: NDArray[np.float64]
+    motion: float
+    period: float | None
+
+    def by_ecg(self, r_waves_s: Sequence[float]) -> list[Event]:
+        """The largest cavity inside the window around each R wave, else the first frame at or after it."""
+        events: dict[int, Event] = {}
+        for r_wave in sorted(r_waves_s):
+            low, high = (int(np.searchsorted(self.times, r_wave + edge + 1e-9)) for edge in R_WINDOW_S)
+            inside = [i for i in range(max(1, low), min(high, len(self.times) - 1)) if self._is_peak(i)]
+            index = (
+                max(inside, key=lambda i: self.values[i])
+                if inside
+                else np.searchsorted(self.times, r_wave - 1e-6)
+            )
+            if index < len(self.times) and self.times[index] <= r_wave + R_WINDOW_S[1]:
+                events.setdefault(int(index), Event(int(index), float(self.times[index]), "ecg_r"))
+        return list(events.values())
+
+    def by_size(self) -> list[Event]:
+        """The largest cavity before every contraction."""
+        turns = [turn for turn in turning_points(self.values, _HEIGHT * self.motion) if turn.peak]
+        kept: list[Turn] = []
+        least = max(_LEAST_RR_S, _LEAST_DISTANCE * (self.period or 0.0))
+        for turn in turns:
+            if not self._is_diastole(turn, kept):
+                continue
+            if kept and self.times[turn.index] - self.times[kept[-1].index] < least:
+                if self.values[turn.index] <= self.values[kept[-1].index]:
+                    continue
+                kept.pop()
+            kept.append(turn)
+        indices = [self._before_the_fall(turn.index) for turn in kept]
+        return [Event(i, vertex(self.times, self.values, i), "max_lvid") for i in indices]
+
+    def beat(self, ed: Event, next_ed: Event | None) -> Beat:
+        """Find the end-systole that follows an end-diastole."""
+        length = next_ed.time_s - ed.time_s if next_ed else self.period
+        low, high = (ed.time_s + part * length if length else None for part in ES_WINDOW)
+        first = int(np.searchsorted(self.times, low)) if low else ed.frame + 1
+        stop = int(np.searchsorted(self.times, high, "right")) if high else len(self.times)
+        stop = min(stop, len(self.times))
+        if first >= stop:
+            return Beat(ed, None, next_ed)
+        index = first + int(np.argmin(self.values[first:stop]))
+        inner = self._is_trough(index) or (index == len(self.times) - 1 and not self._falls_steeply(index))
+        es = Event(index, vertex(self.times, self.values, index), "min_lvid") if inner else None
+        return Beat(ed, es, next_ed)
+
+    def systole_before(self, eds: list[Event]) -> Beat | None:
+        """The half beat of a clip that shows one end-systole and the end-diastole after it, nothing more."""
+        if not eds:
+            return None
+        index = int(np.argmin(self.values[: eds[0].frame + 1]))
+        deep = self.values[eds[0].frame] - self.values[index] >= _HEIGHT * self.motion
+        if not (deep and self._is_trough(index)):
+            return None
+        return Beat(eds[0], Event(index, vertex(self.times, self.values, index), "min_lvid"))
+
+    def _is_diastole(self, turn: Turn, before: list[Turn]) -> bool:
+        """Tell whether a peak is an end-diastole and not just where the clip is cut."""
+        last = len(self.values) - 1
+        if turn.index == 0:
+            return not self._falls_steeply(0)
+        if turn.confirmed:
+            return True
+        fallen = float(self.values[turn.index] - self.values[turn.index :].min())
+        in_time = (
+            not before
+            or self.period is None
+            or self.times[turn.index] - self.times[before[-1].index] >= 0.75 * self.period
+        )
+        return turn.index < last and fallen >= _LAST_HEIGHT * self.motion and in_time
+
+    def _falls_steeply(self, index: int) -> bool:
+        slope, steepest = self.slopes[index], np.nanmin(self.slopes[1:-1], initial=0.0)
+        return bool(np.isfinite(slope) and slope < _STEEP * steepest)
+
+    def _before_the_fall(self, index: int) -> int:
+        """Move from a peak to the end of its plateau: without atrial contraction it may last a third of a second."""
+        floor, knee = self.values[index] - _PLATEAU * self.motion, index
+        while knee + 1 < len(self.values) and self.values[knee + 1] >= floor:
+            knee += 1
+        start = max(index, int(np.searchsorted(self.times, self.times[knee] - _KNEE_S)))
+        return start + int(np.argmax(self.values[start : knee + 1]))
+
+    def _is_peak(self, index: int) -> bool:
+        v = self.values
+        return bool(v[index] >= v[index - 1] and v[index] >= v[index + 1])
+
+    def _is_trough(self, index: int) -> bool:
+        v = self.values
+        return bool(0 < index < len(v) - 1 and v[index] <= v[index - 1] and v[index] <= v[index + 1])
+
+
+def _on_frames(beat: Beat, frames: NDArray[np.intp]) -> Beat:
+    """Number the events by the frames of the clip, and round their times to a microsecond, as they are stored."""
+
+    def renumber(event: Event | None) -> Event | None:
+        return (
+            None if event is None else Event(int(frames[event.frame]), round(event.time_s, 6), event.source)
+        )
+
+    ed = renumber(beat.ed)
+    assert ed is not None
+    return Beat(ed, renumber(beat.es), renumber(beat.next_ed))

@@ -1,0 +1,58 @@
+"""How long a beat is: from R waves if the file has them, else from how the cavity repeats itself."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+PERIOD_RANGE_S = (0.3, 2.0)
+"""200 to 30 beats a minute."""
+
+_LEAST_LIKENESS = 0.5
+_LEAST_OVERLAP = 0.35  # of the lag
+_FUNDAMENTAL = 0.85
+_HINT_TOLERANCE = 0.25
+
+
+def period_s(
+    times_s: NDArray[np.floating], values: NDArray[np.floating], hint_s: float | None = None
+) -> float | None:
+    """Find the length of a beat by autocorrelation, 30 to 200 beats a minute.
+
+    The curve is resampled evenly and compared with itself, later: the correlation coefficient of what overlaps.
+    Of the lags at which it peaks, the shortest that is nearly as good as the best is taken, since a heart also
+    repeats after two beats.
+
+    Args:
+        times_s: ``(T,)`` seconds.
+        values: ``(T,)`` the cavity's diameter, without NaN.
+        hint_s: the period by the file's heart rate; a peak near it is preferred.
+
+    Returns:
+        The period, or None where nothing repeats itself (less than about one beat and a third, or noise).
+    """
+    times, curve = np.asarray(times_s, np.float64), np.asarray(values, np.float64)
+    if len(times) < 6:
+        return None
+    step = float(times[-1] - times[0]) / (len(times) - 1)
+    even = np.interp(times[0] + step * np.arange(len(times)), times, curve)
+    lags = np.arange(max(2, int(PERIOD_RANGE_S[0] / step)), min(len(even), int(PERIOD_RANGE_S[1] / step) + 2))
+    lags = lags[len(even) - lags >= np.maximum(4, _LEAST_OVERLAP * lags)]
+    if len(lags) < 3:
+        return None
+    likeness = np.array([_correlation(even[:-lag], even[lag:]) for lag in lags])
+    inner = np.flatnonzero((likeness[1:-1] >= likeness[:-2]) & (likeness[1:-1] > likeness[2:])) + 1
+    inner = inner[likeness[inner] >= _LEAST_LIKENESS]
+    if not len(inner):
+        return None
+    good = inner[likeness[inner] >= _FUNDAMENTAL * likeness[inner].max()]
+    if hint_s is not None:
+        near = good[np.abs(lags[good] * step / hint_s - 1) <= _HINT_TOLERANCE]
+        good = near if len(near) else good
+    return float(lags[good[0]] * step)
+
+
+def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    a, b = a - a.mean(), b - b.mean()
+    power = float(np.sqrt((a @ a) * (b @ b)))
+    return float(a @ b) / power if power > 0 else 0.0
