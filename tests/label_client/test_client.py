@@ -75,7 +75,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    do_GET = do_PUT = do_POST = do_DELETE = _serve  # noqa: N815
+    do_GET = do_PUT = do_POST = do_DELETE = _serve
 
     def log_message(self, *args: Any) -> None:
         pass
@@ -183,10 +183,10 @@ def test_download_checks_what_came_and_keeps_what_is_there(server: _Server, tmp_
 
 
 @pytest.mark.parametrize("name", ["../heart.dcm", "/etc/heart.dcm", ".bashrc", ""])
-def test_a_hostile_server_cannot_choose_where_a_clip_goes(
-    server: _Server, tmp_path: Path, name: str
-) -> None:
-    server.script(("GET /echo/clip", 200, CLIP | {"source": name}), ("GET /echo/clip/file", 200, b"nine byte"))
+def test_a_hostile_server_cannot_choose_where_a_clip_goes(server: _Server, tmp_path: Path, name: str) -> None:
+    server.script(
+        ("GET /echo/clip", 200, CLIP | {"source": name}), ("GET /echo/clip/file", 200, b"nine byte")
+    )
     with pytest.raises(UnreachableError, match="no file name"):
         LabelClient(server.url).download_clip("a", tmp_path / "inner")
     assert list(tmp_path.iterdir()) == []

@@ -9,8 +9,7 @@ from echo_keypoints.biomarkers.beats import Beat, Event
 from echo_keypoints.biomarkers.indices import INDICES, Missing, Quantity
 from echo_keypoints.biomarkers.judgement import Verdict
 
-EDITS = ("decision", "automatic")
-"""Fields of a beat that only a person's edits fill: accepted or rejected by whom it may; the frames before."""
+_BY_A_PERSON = ("user", "avc_user")
 
 
 def beat_document(
@@ -27,7 +26,8 @@ def beat_document(
         beat: its events.
         verdict: on it.
         quantities: its quantities and indices.
-        earlier: the same beat before, whose `EDITS` are kept; empty if it is new.
+        earlier: the same beat before, whose decision and automatic frames are kept; empty if it
+            is new.
     """
     decision = earlier.get("decision")
     es, next_ed, rr = beat.es, beat.next_ed, quantities["RR"]
@@ -71,4 +71,16 @@ def beat_of(document: Mapping[str, Any]) -> Beat:
 
 def is_edited(beats: Iterable[Mapping[str, Any]]) -> bool:
     """Tell whether a person changed or judged any of the beats."""
-    return any(beat.get(name) is not None for beat in beats for name in EDITS)
+    return any(
+        beat["decision"] is not None
+        or any(beat[f"{name}_source"] in _BY_A_PERSON for name in ("ed", "es", "next_ed"))
+        for beat in beats
+    )
+
+
+def unmeasured_beat() -> dict[str, Any]:
+    """Give the fields of a beat that hold its events and decisions, all of them unset."""
+    events = {
+        f"{name}_{what}": None for name in ("ed", "es", "next_ed") for what in ("frame", "time_s", "source")
+    }
+    return {**events, "es_source": "min_lvid", "decision": None, "automatic": None}

@@ -77,7 +77,8 @@ def measure(
             for name, curve in curves.lengths.items()
         },
     }
-    quality = assess(result.clip, tracks, curves, beats, found.note)
+    decision = result.quality.get("view", {}).get("decision")
+    quality = assess(result.clip, tracks, curves, beats, found.note, decision)
     return replace(result, beats=beats, measurements=measurements, quality=quality)
 
 

@@ -27,6 +27,7 @@ def assess(
     curves: Curves,
     beats: Sequence[Mapping[str, Any]],
     beats_note: str | None,
+    view_decision: str | None = None,
 ) -> dict[str, Any]:
     """Check a clip.
 
@@ -36,12 +37,13 @@ def assess(
         curves: its curves.
         beats: its beats, as in the result.
         beats_note: why none was found, or None.
+        view_decision: ``plax`` or ``other`` where a person said so, else None.
 
     Returns:
         The result's ``quality``: the grade is that of the worst check, and ``not measurable`` where no beat was
         accepted.
     """
-    view = judge_view(tracks, curves, beats)
+    view = {**judge_view(tracks, curves, beats), "decision": view_decision}
     checks = [
         _view_check(view),
         _scale_check(clip),
@@ -78,6 +80,11 @@ def check(
 
 
 def _view_check(view: Mapping[str, Any]) -> dict[str, Any]:
+    if view["decision"] is not None:
+        level, what = ("ok", "is") if view["decision"] == "plax" else ("fail", "is not")
+        return check(
+            "view", level, f"A person says that the view {what} parasternal long axis.", view["score"], "1"
+        )
     if view["verdict"] == "plax":
         return check("view", "ok", "The view looks parasternal long axis.", view["score"], "1")
     return check(
