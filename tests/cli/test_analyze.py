@@ -30,6 +30,8 @@ def test_all_files_are_written(analyze, small_clip, tmp_path, capsys):
         "curves.png",
         "overlay.mp4",
         "overlay.gif",
+        "report.html",
+        "report.pdf",
     }
     document = json.loads((folder / "result.json").read_text())
     jsonschema.validate(document, schema())
@@ -74,10 +76,11 @@ def test_results_are_only_replaced_on_request(analyze, small_clip, tmp_path, cap
     before = (out / "blob" / "result.json").read_bytes()
     assert analyze(small_clip, "-o", out) == 2
     assert "--overwrite" in capsys.readouterr().err and (out / "blob" / "result.json").read_bytes() == before
-    assert analyze(small_clip, "-o", out, "--overwrite", "--no-video", "--reference", "3") == 0
+    assert analyze(small_clip, "-o", out, "--overwrite", "--no-video", "--no-report", "--reference", "3") == 0
     result = load_result(out / "blob")
     assert result.reference_frame == 3 and [entry.what for entry in result.audit] == ["analysis"]
-    assert not (out / "blob" / "overlay.mp4").exists()  # it would show the replaced result
+    for name in ("overlay.mp4", "report.html", "report.pdf"):
+        assert not (out / "blob" / name).exists()  # it would show the replaced result
     other = tmp_path / "elsewhere" / "blob.npz"
     other.parent.mkdir()
     with np.load(small_clip) as arrays:

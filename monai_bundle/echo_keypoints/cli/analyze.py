@@ -69,6 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     about.add_argument("--age-years", type=float, metavar="YEARS", help="reference ranges are for adults")
     parser.add_argument("--gif", action="store_true", help="write overlay.gif, too")
     parser.add_argument("--no-video", action="store_true", help="write no overlay.mp4")
+    parser.add_argument("--no-report", action="store_true", help="write no report.html and report.pdf")
     parser.add_argument(
         "--overwrite", action="store_true", help="analyse again what has been analysed before"
     )
@@ -155,7 +156,9 @@ def _analyze(path: Path, args: argparse.Namespace, backend: Backend, patient: Pa
 
 def _write(result: AnalysisResult, source: ClipSource, folder: Path, args: argparse.Namespace) -> None:
     try:
-        write_outputs(result, source, folder, video=not args.no_video, gif=args.gif)
+        write_outputs(
+            result, source, folder, video=not args.no_video, gif=args.gif, report=not args.no_report
+        )
     except OSError as error:
         raise ResultError(
             f"{source.header.source}: the results cannot be written to the folder {folder.name} "

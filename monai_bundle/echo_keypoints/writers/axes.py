@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 Box = tuple[float, float, float, float]
 """``(left, top, right, bottom)`` in px."""
 
@@ -28,6 +31,16 @@ def padded(low: float, high: float, wanted: int) -> tuple[float, float]:
     """Widen a range of lengths to the next round ticks, never below zero and never empty."""
     step = nice_step(max(high - low, 0.02 * abs(high), 1e-3) / max(1, wanted))
     return max(0.0, math.floor(low / step - 0.1) * step), math.ceil(high / step + 0.1) * step
+
+
+def spacing(values: list[float]) -> float:
+    """Give the distance of neighbouring ticks; 1 where there is only one."""
+    return values[1] - values[0] if len(values) > 1 else 1.0
+
+
+def edges(times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give the ``T + 1`` moments half-way between frames, and the first and last one."""
+    return np.concatenate([times[:1], (times[1:] + times[:-1]) / 2, times[-1:]])
 
 
 def label(value: float, step: float) -> str:

@@ -9,16 +9,23 @@ from echo_keypoints.results import RESULT_NAME, AnalysisResult, save_result
 from echo_keypoints.writers.csv import write_csv
 from echo_keypoints.writers.overlay import painted_frames
 from echo_keypoints.writers.plot import write_plot
+from echo_keypoints.writers.report import HTML_NAME, PDF_NAME, read_report
 from echo_keypoints.writers.video import write_gif, write_mp4
 
 
 def write_outputs(
-    result: AnalysisResult, source: ClipSource, folder: Path, *, video: bool = True, gif: bool = False
+    result: AnalysisResult,
+    source: ClipSource,
+    folder: Path,
+    *,
+    video: bool = True,
+    gif: bool = False,
+    report: bool = True,
 ) -> list[Path]:
-    """Write ``result.json``, ``curves.csv``, ``curves.png``; on request ``overlay.mp4`` and ``overlay.gif``.
+    """Write ``result.json``, ``curves.csv``, ``curves.png``; on request reports and videos.
 
-    The result comes first: whatever befalls the pictures, it is there. Videos of an earlier result that are
-    not made anew are deleted, since they would not show this one.
+    The result comes first: whatever befalls the pictures, it is there. Reports and videos of an earlier result
+    that are not made anew are deleted, since they would not show this one.
 
     Args:
         result: of the clip.
@@ -26,11 +33,13 @@ def write_outputs(
         folder: where to write (`results.claim_folder`).
         video: write the MP4.
         gif: write the GIF.
+        report: write ``report.html`` and ``report.pdf``.
 
     Returns:
         The files that were written.
 
     Raises:
+        ClipError: the clip can no longer be read.
         ResultError: the folder holds another clip's result.
         OSError: the folder cannot be written to.
     """
@@ -43,4 +52,11 @@ def write_outputs(
         if wanted:
             write(painted_frames(result, source), result.clip.frame_times_s, folder / name)
             written.append(folder / name)
+    for name in (HTML_NAME, PDF_NAME):
+        (folder / name).unlink(missing_ok=True)
+    if report:
+        pages = read_report(result, source)
+        pages.write_html(folder / HTML_NAME)
+        pages.write_pdf(folder / PDF_NAME)
+        written += [folder / HTML_NAME, folder / PDF_NAME]
     return written

@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from echo_keypoints.anatomy import LANDMARKS, SEGMENTS, Segment
+from echo_keypoints.anatomy import LANDMARKS
 from echo_keypoints.clip import ClipSource
 from echo_keypoints.results import AnalysisResult
-from echo_keypoints.writers.style import BACKGROUND, FAINT, FOOTER, INK, LOW_CONFIDENCE, font
+from echo_keypoints.writers.callipers import LABEL_GAP, TICK, Calliper, callipers, sure_points
+from echo_keypoints.writers.style import BACKGROUND, FAINT, FOOTER, INK, font
 
 _SMALLEST_SIDE = 480  # smaller frames are enlarged until labels can be read
 _SMOOTHING = 3  # marks are drawn this much larger, then reduced
 _RADIUS = 4.5
-_TICK = 13.0
 _FONT = 15
 _BAR = 26
 _MARGIN = 150  # room for labels around the landmarks
@@ -42,7 +42,6 @@ class OverlayPainter:
         self.scale = max(1, math.ceil(_SMALLEST_SIDE / min(clip.height, clip.width)))
         self._frame_size = (clip.width * self.scale, clip.height * self.scale)
         self.size = (_even(self._frame_size[0]), _even(self._frame_size[1] + _BAR))
-        self._unit = "px" if clip.spacing_mm is None else "mm"
 
     def paint(self, frame: NDArray[np.uint8], index: int) -> NDArray[np.uint8]:
         """Draw frame `index`: ``(H, W)`` uint8 grey → ``(height, width, 3)`` uint8 RGB."""
@@ -69,53 +68,15 @@ class OverlayPainter:
         sheet = Image.new("RGBA", ((right - left) * _SMOOTHING, (bottom - top) * _SMOOTHING))
         pen = ImageDraw.Draw(sheet)
         local = (points - (left, top)) * _SMOOTHING - 0.5
-        confident = self._result.confidence[index] >= LOW_CONFIDENCE  # unknown (NaN) counts as low
-        for segment in SEGMENTS:
-            if np.isfinite(local[[segment.start, segment.end]]).all():
-                sure = bool(confident[segment.start] and confident[segment.end])
-                self._draw_calliper(pen, segment, local, index, sure, sheet.size)
+        for calliper in callipers(self._result, index, local):
+            _draw_calliper(pen, calliper, sheet.size)
+        confident = sure_points(self._result, index)
         for landmark, point, sure in zip(LANDMARKS, local, confident, strict=True):
             if np.isfinite(point).all():
                 _draw_point(pen, point, landmark.colour, bool(sure))
         # Colours travel premultiplied through the reduction, else edges take on the black of empty pixels.
         small = sheet.convert("RGBa").reduce(_SMOOTHING).convert("RGBA")
         picture.paste(small, (int(left), int(top)), small)
-
-    def _draw_calliper(
-        self,
-        pen: ImageDraw.ImageDraw,
-        segment: Segment,
-        points: NDArray[np.float64],
-        index: int,
-        sure: bool,
-        bounds: tuple[int, int],
-    ) -> None:
-        start, end = points[segment.start], points[segment.end]
-        alpha = 255 if sure else 110
-        colour = (*segment.colour, alpha)
-        along = (end - start) / max(float(np.hypot(*(end - start))), 1e-6)
-        across = np.array([-along[1], along[0]])
-        across = across if across[0] >= 0 else -across  # labels to the right of the line
-        _line(pen, start, end, colour, 1.6)
-        for tip in (start, end):
-            _line(pen, tip - across * _TICK * _SMOOTHING, tip + across * _TICK * _SMOOTHING, colour, 1.6)
-        length = self._result.lengths[segment.name]
-        value = (length.px if length.mm is None else length.mm)[index]
-        text = f"{segment.name} {value:.1f} {self._unit}" + ("" if sure else " ?")
-        size = _FONT * _SMOOTHING
-        box = pen.textbbox((0, 0), text, font=font(size), anchor="lm")
-        anchor = (start + end) / 2 + across * (_TICK + 7) * _SMOOTHING
-        x = float(np.clip(anchor[0], 0, max(0, bounds[0] - box[2] - 2 * _SMOOTHING)))
-        y = float(np.clip(anchor[1], size, max(size, bounds[1] - size)))
-        pen.text(
-            (x, y),
-            text,
-            font=font(size),
-            anchor="lm",
-            fill=(*segment.colour, 255 if sure else 170),
-            stroke_width=2 * _SMOOTHING,
-            stroke_fill=(0, 0, 0, 170),
-        )
 
     def _paint_bar(self, picture: Image.Image, index: int) -> None:
         pen = ImageDraw.Draw(picture)
@@ -134,6 +95,28 @@ def painted_frames(result: AnalysisResult, source: ClipSource) -> Iterator[NDArr
     painter = OverlayPainter(result)
     for index, frame in enumerate(source.frames()):
         yield painter.paint(frame, index)
+
+
+def _draw_calliper(pen: ImageDraw.ImageDraw, calliper: Calliper, bounds: tuple[int, int]) -> None:
+    colour = (*calliper.segment.colour, 255 if calliper.sure else 110)
+    bar = calliper.across * TICK * _SMOOTHING
+    _line(pen, calliper.start, calliper.end, colour, 1.6)
+    for tip in (calliper.start, calliper.end):
+        _line(pen, tip - bar, tip + bar, colour, 1.6)
+    size = _FONT * _SMOOTHING
+    box = pen.textbbox((0, 0), calliper.label, font=font(size), anchor="lm")
+    anchor = (calliper.start + calliper.end) / 2 + calliper.across * (TICK + LABEL_GAP) * _SMOOTHING
+    x = float(np.clip(anchor[0], 0, max(0, bounds[0] - box[2] - 2 * _SMOOTHING)))
+    y = float(np.clip(anchor[1], size, max(size, bounds[1] - size)))
+    pen.text(
+        (x, y),
+        calliper.label,
+        font=font(size),
+        anchor="lm",
+        fill=(*calliper.segment.colour, 255 if calliper.sure else 170),
+        stroke_width=2 * _SMOOTHING,
+        stroke_fill=(0, 0, 0, 170),
+    )
 
 
 def _draw_point(

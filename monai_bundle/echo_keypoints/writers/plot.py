@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from echo_keypoints.anatomy import SEGMENTS, Segment
 from echo_keypoints.results import AnalysisResult, atomic_path
-from echo_keypoints.writers.axes import Axes, label, padded, ticks
+from echo_keypoints.writers.axes import Axes, edges, label, padded, spacing, ticks
 from echo_keypoints.writers.style import (
     BACKGROUND,
     DOUBT,
@@ -56,7 +56,7 @@ def draw_plot(result: AnalysisResult) -> Image.Image:
     _write(pen, _LEFT, 32, result.clip.source, 20, INK, "lm")
     doubtful = False
     for (top, bottom), segments in zip(_PANELS, (_CAVITY, _WALLS), strict=True):
-        curves = {segment: _curve(result, segment) for segment in segments}
+        curves = {segment: raw_curve(result, segment) for segment in segments}
         axes = Axes(
             (_LEFT * _Q, top * _Q, _RIGHT * _Q, bottom * _Q), x_range, _y_range(list(curves.values()))
         )
@@ -77,7 +77,8 @@ def segment_confidence(confidence: NDArray[np.float64], segment: Segment) -> NDA
     return np.nan_to_num(np.minimum(confidence[:, segment.start], confidence[:, segment.end]), nan=0.0)
 
 
-def _curve(result: AnalysisResult, segment: Segment) -> NDArray[np.float64]:
+def raw_curve(result: AnalysisResult, segment: Segment) -> NDArray[np.float64]:
+    """Give ``(T,)`` a length frame by frame, in mm, or in px where the scale is unknown."""
     length = result.lengths[segment.name]
     return length.px if length.mm is None else length.mm
 
@@ -88,20 +89,15 @@ def _y_range(curves: list[NDArray[np.float64]]) -> tuple[float, float]:
     return padded(float(values.min()), float(values.max()), 5) if len(values) else (0.0, 1.0)
 
 
-def _edges(times: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give the ``T + 1`` moments half-way between frames, and the first and last one."""
-    return np.concatenate([times[:1], (times[1:] + times[:-1]) / 2, times[-1:]])
-
-
 def _draw_shading(
     pen: ImageDraw.ImageDraw, axes: Axes, times: NDArray[np.float64], confidence: NDArray[np.float64]
 ) -> bool:
     """Fill the panel, amber where confidence is low; tell whether it is low anywhere."""
     pen.rectangle(axes.box, fill=PANEL)
     doubt = np.clip((LOW_CONFIDENCE - confidence) / LOW_CONFIDENCE, 0, 1)
-    edges = _edges(times)
+    moments = edges(times)
     for index in np.flatnonzero(confidence < LOW_CONFIDENCE):
-        box = (axes.x(edges[index]), axes.box[1], axes.x(edges[index + 1]), axes.box[3])
+        box = (axes.x(moments[index]), axes.box[1], axes.x(moments[index + 1]), axes.box[3])
         pen.rectangle(box, fill=blend(DOUBT, PANEL, 0.10 + 0.25 * float(doubt[index])))
     return bool((confidence < LOW_CONFIDENCE).any())
 
@@ -112,18 +108,14 @@ def _draw_grid(pen: ImageDraw.ImageDraw, axes: Axes, unit: str, times_below: boo
     for value in values:
         y = axes.y(value)
         pen.line((left, y, right, y), fill=GRID, width=_Q)
-        _write(pen, left / _Q - 10, y / _Q, label(value, _step(values)), 15, FAINT, "rm")
+        _write(pen, left / _Q - 10, y / _Q, label(value, spacing(values)), 15, FAINT, "rm")
     moments = ticks(*axes.x_range, 12)
     for moment in moments:
         x = axes.x(moment)
         pen.line((x, top, x, bottom), fill=GRID, width=_Q)
         if times_below:
-            _write(pen, x / _Q, bottom / _Q + 18, label(moment, _step(moments)), 15, FAINT, "mm")
+            _write(pen, x / _Q, bottom / _Q + 18, label(moment, spacing(moments)), 15, FAINT, "mm")
     _write(pen, left / _Q - 10, top / _Q - 16, unit, 15, INK, "rm")
-
-
-def _step(values: list[float]) -> float:
-    return values[1] - values[0] if len(values) > 1 else 1.0
 
 
 def _draw_reference(pen: ImageDraw.ImageDraw, axes: Axes, time_s: float, named: bool) -> None:
