@@ -14,3 +14,10 @@ def engine(session: nox.Session) -> None:
     session.run("ruff", "format", "--check")
     session.run("mypy")
     session.run("pytest", *session.posargs, env={"OMP_NUM_THREADS": "2"})
+
+
+@nox.session
+def slicer(session: nox.Session) -> None:
+    """Files for Slicer, loaded by the MRML of slicer-core, which pins its own VTK."""
+    session.install("-c", "constraints.txt", "-e", ".", "slicer-core", "pytest")
+    session.run("pytest", "tests/writers/test_slicer.py", *session.posargs)

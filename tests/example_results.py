@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -63,3 +64,79 @@ def make_clip(header: ClipHeader | None = None, grey: int = 60) -> Clip:
     header = header or make_header()
     shape = (header.frame_count, header.height, header.width)
     return Clip(header, np.full(shape, grey, np.uint8))
+
+
+def make_measured(**changes: Any) -> AnalysisResult:
+    """A result with measurements: beat 0 accepted (ED 1, ES 2), beat 1 rejected (ED 3, no ES)."""
+    result = make_result(**changes)
+    frames = {"d": 1, "s": 2}
+    indices = {
+        f"{name}{phase}": float(result.lengths[name].mm[frame])
+        for name in result.lengths
+        for phase, frame in frames.items()
+    }
+    indices["FS"] = 100 * (1 - indices["LVIDs"] / indices["LVIDd"])
+    indices["RWT"] = 2 * indices["LVPWd"] / indices["LVIDd"]
+    indices["EDV_Teichholz"], indices["LVM"] = 12.5, None
+    units = {"FS": "%", "RWT": "1", "EDV_Teichholz": "mL", "LVM": "g"}
+    summary = {
+        name: {
+            "label": f"label of {name}",
+            "value": value,
+            "unit": units.get(name, "mm"),
+            "sd": 0.25 if name == "LVIDd" else None,
+            "n": 1,
+            "per_beat": [value],
+            "interval": None,
+            "source": "Lang 2015",
+            "note": None,
+            "flags": [],
+        }
+        for name, value in indices.items()
+        if value is not None
+    }
+    beat = {
+        "index": 0,
+        "ed_frame": 1,
+        "es_frame": 2,
+        "next_ed_frame": 4,
+        "ed_time_s": 0.0294,
+        "es_time_s": 0.0735,
+        "rr_ms": 117.6,
+        "complete": True,
+        "ed_source": "max_lvid",
+        "es_source": "min_lvid",
+        "accepted": True,
+        "reasons": [],
+        "warnings": [],
+        "confidence": 0.8,
+        "indices": indices,
+    }
+    rejected = beat | {
+        "index": 1,
+        "ed_frame": 3,
+        "es_frame": None,
+        "accepted": False,
+        "reasons": ["the beat is cut short"],
+        "indices": {"LVIDd": 19.5},
+    }
+    return replace(
+        result,
+        beats=(beat, rejected),
+        measurements={
+            "indices": summary,
+            "missing": {"LVM": "a wall is missing"},
+            "heart_rate_bpm": 61.5,
+            "rhythm_note": None,
+            "patient": {},
+            "conventions": {"lengths": "mm"},
+            "curves": {},
+        },
+        quality={
+            "grade": "adequate",
+            "measurable": True,
+            "view": {"verdict": "plax", "score": 0.9},
+            "reasons": ["One beat was rejected."],
+            "checks": [],
+        },
+    )

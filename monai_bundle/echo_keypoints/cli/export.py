@@ -1,34 +1,151 @@
-"""``echo-keypoints export``: torch weights → ONNX files, checked against each other."""
+"""``echo-keypoints export``: a result as DICOM or Slicer files, or trained weights as ONNX."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
-from echo_keypoints.errors import EchoKeypointsError, ModelError
+from echo_keypoints.cli.arguments import natural
+from echo_keypoints.clip import ClipSource
+from echo_keypoints.errors import EchoKeypointsError, ModelError, QueryError, ResultError
+from echo_keypoints.readers import open_clip
+from echo_keypoints.results import AnalysisResult, file_digest, load_result
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``export``."""
     parser.add_argument(
-        "models", type=Path, metavar="DIR", help="folder with sknet.pt and trnet.pt; the ONNX files go there"
+        "input",
+        type=Path,
+        metavar="RESULT",
+        help="result.json or its folder; for onnx the folder with sknet.pt and trnet.pt",
     )
+    parser.add_argument(
+        "--to",
+        choices=("onnx", *_EXPORTS),
+        default="onnx",
+        help="sr: DICOM SR TID 1500; sr-echo: DICOM SR TID 5300; overlay-dicom: the overlay as ultrasound "
+        "multi-frame; markups: landmarks of a frame for Slicer; sequence: landmarks (.seq.mrb) or frames "
+        "(.seq.nrrd) over time for Slicer; onnx: weights for inference (default)",
+    )
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="file to write (not for onnx)")
+    parser.add_argument("--clip", type=Path, metavar="CLIP", help="the clip that the result is of")
+    parser.add_argument(
+        "--frame", type=natural, metavar="N", help="for markups: from 0 (default: the reference frame)"
+    )
+    parser.add_argument(
+        "--with-identity",
+        action="store_true",
+        help="for overlay-dicom: file it in the clip's study, the patient's name included",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace a file that is there")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Export, and print how far the two engines differ.
+    """Export, and print the file or how far the two engines differ.
 
     Raises:
-        EchoKeypointsError: torch is not installed.
-        ModelError: the weights are missing or damaged, or the engines differ.
+        EchoKeypointsError: a part is missing or does not fit.
     """
+    if args.to == "onnx":
+        return _export_weights(args.input)
+    if args.output is None:
+        raise EchoKeypointsError(f"--to {args.to} needs a file to write: -o FILE.")
+    if args.output.exists() and not args.overwrite:
+        raise ResultError(f"{args.output.name} is there already; use --overwrite to replace it.")
+    result = load_result(args.input)
+    if args.clip is not None and file_digest(args.clip) != result.clip_sha256:
+        raise ResultError(f"{args.clip.name} is not the clip that was analysed ({result.clip.source}).")
+    try:
+        args.output.parent.mkdir(parents=True, exist_ok=True)
+        _EXPORTS[args.to](result, args)
+    except OSError as error:
+        raise ResultError(f"{args.output.name} cannot be written ({error.strerror}).") from error
+    print(args.output)
+    return 0
+
+
+def _export_weights(folder: Path) -> int:
+    """Turn torch weights into ONNX files, checked against each other."""
     try:
         from echo_keypoints.training.export import export_models
     except ImportError as error:
         raise EchoKeypointsError("export needs torch: pip install 'echo-keypoints[train]'.") from error
     try:
-        distance = export_models(args.models)
+        distance = export_models(folder)
     except ValueError as error:
         raise ModelError(f"The exported models cannot be trusted: {error}.") from error
     print(f"ONNX Runtime and torch agree within {distance:.4f} px.")
     return 0
+
+
+def _report(template: str) -> Callable[[AnalysisResult, argparse.Namespace], None]:
+    def export(result: AnalysisResult, args: argparse.Namespace) -> None:
+        from echo_keypoints.readers.dicom_study import read_study
+        from echo_keypoints.writers.structured_report import write_sr
+
+        is_dicom = result.clip.metadata.get("format") == "DICOM"
+        study = read_study(_clip(result, args)) if is_dicom else None
+        write_sr(result, args.output, study, template=template)
+
+    return export
+
+
+def _overlay(result: AnalysisResult, args: argparse.Namespace) -> None:
+    from echo_keypoints.readers.dicom_study import read_study
+    from echo_keypoints.writers.dicom_overlay import write_dicom_overlay
+
+    study = read_study(_clip(result, args)) if args.with_identity else None
+    write_dicom_overlay(result, _source(result, args), args.output, study)
+
+
+def _markups(result: AnalysisResult, args: argparse.Namespace) -> None:
+    from echo_keypoints.writers.slicer import write_markups
+
+    frame = result.reference_frame if args.frame is None else args.frame
+    if frame >= result.clip.frame_count:
+        raise QueryError(f"{result.clip.source} has {result.clip.frame_count} frames, numbered from 0.")
+    write_markups(result, frame, args.output)
+
+
+def _sequence(result: AnalysisResult, args: argparse.Namespace) -> None:
+    from echo_keypoints.writers.slicer import write_image_sequence, write_landmark_sequence
+
+    if args.output.name.endswith(".seq.mrb"):
+        write_landmark_sequence(result, args.output)
+    elif args.output.name.endswith(".seq.nrrd"):
+        write_image_sequence(result.clip, _source(result, args), args.output)
+    else:
+        raise EchoKeypointsError(
+            f"{args.output.name} must end in .seq.mrb (landmarks) or .seq.nrrd (frames), as Slicer tells them."
+        )
+
+
+def _clip(result: AnalysisResult, args: argparse.Namespace) -> Path:
+    if args.clip is None:
+        raise EchoKeypointsError(f"--to {args.to} needs the clip, too: --clip {result.clip.source}.")
+    clip: Path = args.clip
+    return clip
+
+
+def _source(result: AnalysisResult, args: argparse.Namespace) -> ClipSource:
+    """Open the clip.
+
+    Raises:
+        ResultError: its frames are not those of the result (a folder of images has no digest to compare).
+    """
+    source = open_clip(_clip(result, args))
+    shape = (source.header.frame_count, source.header.height, source.header.width)
+    if shape != (result.clip.frame_count, result.clip.height, result.clip.width):
+        raise ResultError(f"{source.header.source} is not the clip that was analysed ({result.clip.source}).")
+    return source
+
+
+_EXPORTS: dict[str, Callable[[AnalysisResult, argparse.Namespace], None]] = {
+    "sr": _report("1500"),
+    "sr-echo": _report("5300"),
+    "overlay-dicom": _overlay,
+    "markups": _markups,
+    "sequence": _sequence,
+}

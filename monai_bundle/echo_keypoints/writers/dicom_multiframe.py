@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.dataset import Dataset, FileDataset
 from pydicom.encaps import encapsulate
-from pydicom.uid import (
-    PYDICOM_IMPLEMENTATION_UID,
-    JPEGBaseline8Bit,
-    RLELossless,
-    UltrasoundMultiFrameImageStorage,
-    generate_uid,
-)
+from pydicom.uid import JPEGBaseline8Bit, RLELossless, UltrasoundMultiFrameImageStorage
 
-from echo_keypoints._version import __version__
 from echo_keypoints.results import atomic_path
+from echo_keypoints.writers.dicom_file import file_in_study, new_file
 
 COMPRESSIONS = ("jpeg", "rle")
-_MAKER = "EchoKeypoints"
 _EPOCH = ("20000101", "000000")  # a phantom was never in a scanner; a fixed date keeps files reproducible
 _UNEVEN_MS = 1e-3
 
@@ -67,61 +61,28 @@ def write_dicom(
     if compression not in COMPRESSIONS:
         raise ValueError(f"compression must be one of {COMPRESSIONS}, not {compression}")
     seed = [identity, description, str(video.shape), video.tobytes()[:: max(1, video.size // 4096)].hex()]
-    dataset = _header(seed, identity, description)
-    _add_timing(dataset, times_s)
+    dataset = _phantom_file(seed, identity, description)
+    add_timing(dataset, times_s)
     if spacing_mm is not None:
         height, width = video.shape[1:3]
-        dataset.SequenceOfUltrasoundRegions = [_region(spacing_mm, region or (0, 0, width, height))]
-    _add_pixels(dataset, video, compression, quality)
+        dataset.SequenceOfUltrasoundRegions = [tissue_region(spacing_mm, region or (0, 0, width, height))]
+    if compression == "rle":
+        _add_rle_frames(dataset, video)
+    else:
+        add_jpeg_frames(dataset, video, quality)
     with atomic_path(path) as part:
         dataset.save_as(part)
 
 
-def _header(seed: list[str], identity: str, description: str) -> FileDataset:
-    """Patient, study, series, equipment and image modules."""
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = UltrasoundMultiFrameImageStorage
-    meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=[*seed, "instance"])
-    meta.FileMetaInformationGroupLength = 0  # pydicom puts the right number
-    meta.FileMetaInformationVersion = b"\x00\x01"
-    meta.ImplementationClassUID = PYDICOM_IMPLEMENTATION_UID
-    # pydicom 2 must be told the byte order in this way; pydicom 3 still takes it.
-    dataset = FileDataset(
-        "", {}, file_meta=meta, preamble=b"\0" * 128, is_implicit_VR=False, is_little_endian=True
-    )
-    dataset.SOPClassUID = meta.MediaStorageSOPClassUID
-    dataset.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
-    dataset.PatientName = f"PHANTOM^{identity}"
-    dataset.PatientID = f"PHANTOM-{identity}"
-    dataset.PatientBirthDate = ""
-    dataset.PatientSex = ""
-    dataset.PatientIdentityRemoved = "YES"
-    dataset.DeidentificationMethod = "Synthetic data: there is no patient"
-    dataset.StudyInstanceUID = generate_uid(entropy_srcs=[*seed, "study"])
-    dataset.StudyID = "1"
-    dataset.StudyDate, dataset.StudyTime = _EPOCH
-    dataset.ContentDate, dataset.ContentTime = _EPOCH
-    dataset.ReferringPhysicianName = ""
-    dataset.AccessionNumber = ""
-    dataset.SeriesInstanceUID = generate_uid(entropy_srcs=[*seed, "series"])
-    dataset.Modality = "US"
-    dataset.SeriesNumber = 1
-    dataset.InstanceNumber = 1
-    dataset.SeriesDescription = description[:64]
-    dataset.BodyPartExamined = "HEART"
-    dataset.PatientOrientation = ""
-    dataset.Manufacturer = _MAKER
-    dataset.ManufacturerModelName = "PLAX phantom"
-    dataset.DeviceSerialNumber = "0"
-    dataset.SoftwareVersions = __version__
-    return dataset
+def add_timing(dataset: Dataset, times_s: NDArray[np.floating]) -> None:
+    """Fill in the Cine and Multi-frame modules: FrameTime in ms, or FrameTimeVector whose first entry is 0.
 
-
-def _add_timing(dataset: Dataset, times_s: NDArray[np.floating]) -> None:
-    """Cine and Multi-frame modules: FrameTime in ms, or FrameTimeVector whose first entry is 0."""
+    Args:
+        dataset: the file.
+        times_s: ``(T,)`` seconds, strictly increasing.
+    """
     gaps_ms = np.diff(times_s) * 1e3
     mean_ms = float(gaps_ms.mean()) if len(gaps_ms) else 1e3 / 30
-    dataset.ImageType = ["DERIVED", "PRIMARY", "CHEST", "0001"]
     dataset.NumberOfFrames = len(times_s)
     if len(gaps_ms) and np.ptp(gaps_ms) > _UNEVEN_MS:
         dataset.FrameTimeVector = [_decimal(gap) for gap in (0.0, *gaps_ms)]
@@ -133,8 +94,13 @@ def _add_timing(dataset: Dataset, times_s: NDArray[np.floating]) -> None:
     dataset.RecommendedDisplayFrameRate = dataset.CineRate
 
 
-def _region(spacing_mm: tuple[float, float], box: tuple[int, int, int, int]) -> Dataset:
-    """Describe one 2-D tissue region calibrated in cm; its bounds are inclusive."""
+def tissue_region(spacing_mm: tuple[float, float], box: tuple[int, int, int, int]) -> Dataset:
+    """Describe one 2-D tissue region calibrated in cm (PS3.3 C.8.5.5).
+
+    Args:
+        spacing_mm: ``(sx, sy)`` mm per pixel.
+        box: half-open box ``(x0, y0, x1, y1)``; the file's bounds are inclusive.
+    """
     region = Dataset()
     region.RegionSpatialFormat = 1  # 2D
     region.RegionDataType = 1  # tissue
@@ -146,10 +112,43 @@ def _region(spacing_mm: tuple[float, float], box: tuple[int, int, int, int]) -> 
     return region
 
 
-def _add_pixels(dataset: FileDataset, video: NDArray[np.uint8], compression: str, quality: int) -> None:
-    """Image Pixel module and the compressed frames."""
-    colour = video.ndim == 4
-    dataset.Rows, dataset.Columns = video.shape[1:3]
+def add_jpeg_frames(dataset: FileDataset, frames: Iterable[NDArray[np.uint8]], quality: int = 90) -> None:
+    """Fill in the Image Pixel module with baseline JPEG; only compressed frames are kept in memory.
+
+    Args:
+        dataset: the file.
+        frames: one or more, each ``(H, W)`` grey (MONOCHROME2) or ``(H, W, 3)`` RGB (YBR_FULL_422), uint8.
+        quality: 1..95.
+    """
+    compressed, pixels = [], 0
+    for frame in frames:
+        _describe_pixels(dataset, frame.shape)
+        compressed.append(_jpeg(frame, quality))
+        pixels += frame.nbytes
+    if dataset.SamplesPerPixel == 3:
+        dataset.PhotometricInterpretation = "YBR_FULL_422"
+    dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+    dataset.LossyImageCompression = "01"
+    dataset.LossyImageCompressionRatio = _decimal(pixels / sum(map(len, compressed)))
+    dataset.LossyImageCompressionMethod = "ISO_10918_1"
+    dataset.PixelData = encapsulate(compressed)
+    dataset["PixelData"].VR = "OB"
+    dataset["PixelData"].is_undefined_length = True
+
+
+def _add_rle_frames(dataset: FileDataset, video: NDArray[np.uint8]) -> None:
+    _describe_pixels(dataset, video.shape[1:])
+    dataset.LossyImageCompression = "00"
+    identifier = dataset.SOPInstanceUID
+    dataset.compress(RLELossless, np.ascontiguousarray(video))
+    # pydicom made another
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = identifier
+
+
+def _describe_pixels(dataset: FileDataset, shape: tuple[int, ...]) -> None:
+    """Say how frames of a shape are stored, compression apart."""
+    colour = len(shape) == 3
+    dataset.Rows, dataset.Columns = shape[:2]
     dataset.SamplesPerPixel = 3 if colour else 1
     dataset.PhotometricInterpretation = "RGB" if colour else "MONOCHROME2"
     if colour:
@@ -157,25 +156,28 @@ def _add_pixels(dataset: FileDataset, video: NDArray[np.uint8], compression: str
     dataset.BitsAllocated = dataset.BitsStored = 8
     dataset.HighBit = 7
     dataset.PixelRepresentation = 0
+
+
+def _phantom_file(seed: list[str], identity: str, description: str) -> FileDataset:
+    """Patient, study, series, equipment and image modules of a clip that no patient is behind."""
+    dataset = new_file(UltrasoundMultiFrameImageStorage, seed)
+    file_in_study(dataset, None, "".join(seed))
+    dataset.ManufacturerModelName = "PLAX phantom"
+    dataset.PatientName = f"PHANTOM^{identity}"
+    dataset.PatientID = f"PHANTOM-{identity}"
+    dataset.PatientIdentityRemoved = "YES"
+    dataset.DeidentificationMethod = "Synthetic data: there is no patient"
+    dataset.StudyDate, dataset.StudyTime = _EPOCH
+    dataset.ContentDate, dataset.ContentTime = _EPOCH
+    dataset.Modality = "US"
+    dataset.SeriesNumber = 1
+    dataset.InstanceNumber = 1
+    dataset.SeriesDescription = description[:64]
+    dataset.BodyPartExamined = "HEART"
+    dataset.PatientOrientation = ""
+    dataset.ImageType = ["DERIVED", "PRIMARY", "CHEST", "0001"]
     dataset.BurnedInAnnotation = "NO"
-    if compression == "rle":
-        dataset.LossyImageCompression = "00"
-        identifier = dataset.SOPInstanceUID
-        dataset.compress(RLELossless, np.ascontiguousarray(video))
-        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = (
-            identifier  # pydicom made another
-        )
-        return
-    frames = [_jpeg(frame, quality) for frame in video]
-    dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
-    if colour:
-        dataset.PhotometricInterpretation = "YBR_FULL_422"
-    dataset.LossyImageCompression = "01"
-    dataset.LossyImageCompressionRatio = _decimal(video.nbytes / sum(map(len, frames)))
-    dataset.LossyImageCompressionMethod = "ISO_10918_1"
-    dataset.PixelData = encapsulate(frames)
-    dataset["PixelData"].VR = "OB"
-    dataset["PixelData"].is_undefined_length = True
+    return dataset
 
 
 def _jpeg(frame: NDArray[np.uint8], quality: int) -> bytes:
