@@ -3,9 +3,9 @@
 import numpy as np
 import pydicom
 import pytest
-from example_results import TIMES_S
 
 from echo_keypoints.writers.dicom_multiframe import write_dicom
+from example_results import TIMES_S
 
 
 @pytest.fixture(scope="session")

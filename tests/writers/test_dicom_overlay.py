@@ -4,12 +4,12 @@ import subprocess
 import numpy as np
 import pydicom
 import pytest
-from example_results import TIMES_S, make_clip, make_header, make_result
 
 from echo_keypoints.readers import read_clip
 from echo_keypoints.readers.dicom_study import read_study
 from echo_keypoints.writers.dicom_overlay import write_dicom_overlay
 from echo_keypoints.writers.overlay import OverlayPainter, painted_frames
+from example_results import TIMES_S, make_clip, make_header, make_result
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ import urllib.request
 
 import pydicom
 import pytest
-from example_results import make_clip, make_measured
 
 from echo_keypoints.readers.dicom_study import read_study
 from echo_keypoints.writers.dicom_overlay import write_dicom_overlay
 from echo_keypoints.writers.structured_report import write_sr
+from example_results import make_clip, make_measured
 
 ORTHANC = shutil.which("Orthanc", path="/usr/sbin:/usr/bin:/usr/local/bin:/usr/local/sbin")
 

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from example_results import TIMES_S, make_clip, make_header, make_result
 
 from echo_keypoints.anatomy import LANDMARK_NAMES
 from echo_keypoints.readers import read_clip
 from echo_keypoints.writers.slicer import write_image_sequence, write_landmark_sequence, write_markups
+from example_results import TIMES_S, make_clip, make_header, make_result
 
 
 @pytest.fixture
@@ -104,9 +104,7 @@ def ras(result, frame, number):
 
 def test_slicer_loads_markups(scene, result, tmp_path):
     write_markups(result, 1, tmp_path / "a.mrk.json")
-    node = load(
-        scene, "vtkMRMLMarkupsFiducialNode", "vtkMRMLMarkupsJsonStorageNode", tmp_path / "a.mrk.json"
-    )
+    node = load(scene, "vtkMRMLMarkupsFiducialNode", "vtkMRMLMarkupsJsonStorageNode", tmp_path / "a.mrk.json")
     assert [node.GetNthControlPointLabel(k) for k in range(4)] == list(LANDMARK_NAMES)
     assert position(node, 1) == ras(result, 1, 1)
     states = [node.GetNthControlPointPositionStatus(k) for k in range(4)]
@@ -128,9 +126,7 @@ def test_slicer_loads_the_frames_and_plays_them_with_the_landmarks(scene, result
 
     write_landmark_sequence(result, tmp_path / "a.seq.mrb")
     write_image_sequence(result.clip, clip.as_source(), tmp_path / "a.seq.nrrd")
-    frames = load(
-        scene, "vtkMRMLSequenceNode", "vtkMRMLVolumeSequenceStorageNode", tmp_path / "a.seq.nrrd"
-    )
+    frames = load(scene, "vtkMRMLSequenceNode", "vtkMRMLVolumeSequenceStorageNode", tmp_path / "a.seq.nrrd")
     points = load(scene, "vtkMRMLSequenceNode", "vtkMRMLSequenceStorageNode", tmp_path / "a.seq.mrb")
     browser = scene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode")
     browser.SetAndObserveMasterSequenceNodeID(frames.GetID())

@@ -20,6 +20,7 @@ from echo_keypoints.cli.arguments import positive
 from echo_keypoints.clip import ClipSource
 from echo_keypoints.errors import EchoKeypointsError, ResultError
 from echo_keypoints.readers import open_clip
+from echo_keypoints.readers.dicom_study import Study, find_study
 from echo_keypoints.results import AnalysisResult, AuditEntry, claim_folder, file_digest
 from echo_keypoints.tracking import load_backend
 from echo_keypoints.tracking.backends import Backend
@@ -70,6 +71,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gif", action="store_true", help="write overlay.gif, too")
     parser.add_argument("--no-video", action="store_true", help="write no overlay.mp4")
     parser.add_argument("--no-report", action="store_true", help="write no report.html and report.pdf")
+    parser.add_argument(
+        "--no-sr",
+        action="store_true",
+        help="write no sr.dcm, which carries the patient's name as the clip does",
+    )
     parser.add_argument(
         "--overwrite", action="store_true", help="analyse again what has been analysed before"
     )
@@ -145,7 +151,8 @@ def _analyze(path: Path, args: argparse.Namespace, backend: Backend, patient: Pa
                 progress=progress,
                 sha256=digest,
             )
-        _write(result if earlier is None else _continue_trail(earlier, result), source, folder, args)
+        study = None if args.no_sr else find_study(path, source.header)
+        _write(result if earlier is None else _continue_trail(earlier, result), source, folder, study, args)
     finally:
         if not any(folder.iterdir()):  # a refused clip leaves nothing behind
             folder.rmdir()
@@ -154,10 +161,18 @@ def _analyze(path: Path, args: argparse.Namespace, backend: Backend, patient: Pa
     return folder
 
 
-def _write(result: AnalysisResult, source: ClipSource, folder: Path, args: argparse.Namespace) -> None:
+def _write(
+    result: AnalysisResult, source: ClipSource, folder: Path, study: Study | None, args: argparse.Namespace
+) -> None:
     try:
         write_outputs(
-            result, source, folder, video=not args.no_video, gif=args.gif, report=not args.no_report
+            result,
+            source,
+            folder,
+            video=not args.no_video,
+            gif=args.gif,
+            report=not args.no_report,
+            study=study,
         )
     except OSError as error:
         raise ResultError(

@@ -12,6 +12,7 @@ import pydicom
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
+from ..clip import ClipHeader
 from ..errors import ClipError
 from .guard import display_name, guarded
 from .sniff import sniff
@@ -69,4 +70,21 @@ def read_study(path: str | Path) -> Study:
                 value = header.get(keyword)
                 # A name as plain text is written in the character set of the new file.
                 setattr(identity, keyword, str(value) if keyword.endswith("Name") else value)
-    return Study(identity, *uids, burned_in=str(header.get("BurnedInAnnotation") or ""))
+    sop_class, sop_instance, series, study = uids
+    burned_in = str(header.get("BurnedInAnnotation") or "")
+    return Study(identity, sop_class, sop_instance, series, study, burned_in)
+
+
+def find_study(path: str | Path, header: ClipHeader) -> Study | None:
+    """Read the identity of a clip if it has one that others can refer to.
+
+    Args:
+        path: the clip.
+        header: its facts.
+    """
+    if header.metadata.get("format") != "DICOM":
+        return None
+    try:
+        return read_study(path)
+    except ClipError:
+        return None

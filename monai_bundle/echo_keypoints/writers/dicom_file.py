@@ -7,7 +7,7 @@ import json
 from datetime import datetime, timedelta, timezone
 
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import PYDICOM_IMPLEMENTATION_UID, ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import PYDICOM_IMPLEMENTATION_UID, UID, ExplicitVRLittleEndian, generate_uid
 
 from echo_keypoints._version import __version__
 from echo_keypoints.readers.dicom_study import PATIENT_AND_STUDY, Study
@@ -29,7 +29,7 @@ def new_file(sop_class: str, seed: list[str]) -> FileDataset:
         seed: texts that the SOP instance UID is made from; the same give the same.
     """
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = sop_class
+    meta.MediaStorageSOPClassUID = UID(sop_class)
     meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=[*seed, "instance"])
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     meta.FileMetaInformationGroupLength = 0  # pydicom puts the right number

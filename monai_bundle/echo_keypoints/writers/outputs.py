@@ -5,12 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from echo_keypoints.clip import ClipSource
+from echo_keypoints.readers.dicom_study import Study
 from echo_keypoints.results import RESULT_NAME, AnalysisResult, save_result
 from echo_keypoints.writers.csv import write_csv
 from echo_keypoints.writers.overlay import painted_frames
 from echo_keypoints.writers.plot import write_plot
 from echo_keypoints.writers.report import HTML_NAME, PDF_NAME, read_report
+from echo_keypoints.writers.structured_report import write_sr
 from echo_keypoints.writers.video import write_gif, write_mp4
+
+SR_NAME = "sr.dcm"
 
 
 def write_outputs(
@@ -21,6 +25,7 @@ def write_outputs(
     video: bool = True,
     gif: bool = False,
     report: bool = True,
+    study: Study | None = None,
 ) -> list[Path]:
     """Write ``result.json``, ``curves.csv``, ``curves.png``; on request reports and videos.
 
@@ -34,6 +39,8 @@ def write_outputs(
         video: write the MP4.
         gif: write the GIF.
         report: write ``report.html`` and ``report.pdf``.
+        study: of a DICOM clip (`readers.dicom_study`), for ``sr.dcm``, the only file with the patient's name;
+            None for no such file. There is none either where nothing was measured.
 
     Returns:
         The files that were written.
@@ -59,4 +66,8 @@ def write_outputs(
         pages.write_html(folder / HTML_NAME)
         pages.write_pdf(folder / PDF_NAME)
         written += [folder / HTML_NAME, folder / PDF_NAME]
+    (folder / SR_NAME).unlink(missing_ok=True)
+    if study and result.measurements.get("indices"):
+        write_sr(result, folder / SR_NAME, study)
+        written.append(folder / SR_NAME)
     return written

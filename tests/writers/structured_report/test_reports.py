@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pydicom
 import pytest
-from example_results import make_measured, make_result
 
 from echo_keypoints.errors import ClipError, ResultError
 from echo_keypoints.readers.dicom_study import read_study
 from echo_keypoints.results import AuditEntry
 from echo_keypoints.writers.structured_report import write_sr
+from example_results import make_measured, make_result
 
 
 @pytest.fixture(scope="module")

@@ -79,7 +79,9 @@ def report_groups(result: AnalysisResult) -> list[Group]:
     accepted = [beat for beat in result.beats if beat["accepted"]]
     count = len(accepted)
     groups = [Group(f"Mean of {count} beat{'' if count == 1 else 's'}", True, tuple(means))]
-    groups += [Group(f"Beat {beat['index'] + 1}", False, _of_beat(result, beat, indices)) for beat in accepted]
+    groups += [
+        Group(f"Beat {beat['index'] + 1}", False, _of_beat(result, beat, indices)) for beat in accepted
+    ]
     return [group for group in groups if group.findings]
 
 

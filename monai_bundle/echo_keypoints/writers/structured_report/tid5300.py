@@ -60,9 +60,7 @@ def tid5300(groups: list[Group], study: Study | None, observer: list[Dataset]) -
     """
     found = [(group, finding) for group in groups for finding in group.findings]
     pre = [
-        _number(group, finding, study, ())
-        for group, finding in found
-        if finding.name in codes.ECHO_CONCEPTS
+        _number(group, finding, study, ()) for group, finding in found if finding.name in codes.ECHO_CONCEPTS
     ]
     post = [
         _number(group, finding, study, _post_coordination(finding.name))
