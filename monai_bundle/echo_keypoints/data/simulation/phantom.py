@@ -77,7 +77,8 @@ class Phantom:
         self.mm_per_px = self.screen.mm_per_px
         self._beamformer = BeamFormer(scanner, rng)
         u, v = self._plane_to_heart(np.zeros(1), np.zeros(1), 0.0)
-        self._tissue = paint(self.heart, rng, style=self.style, beam=(self._tilt, float(u[0]), float(v[0])))
+        beam = (self._tilt, float(u[0]), float(v[0]))
+        self._tissue = paint(self.heart, rng, style=self.style, beam=beam, bloom_mm=scanner.bloom_mm)
         self._leaflet = {
             "echo": log_uniform(rng, 0.1, 1.2), "width": rng.uniform(1.2, 3.2), "open": rng.uniform(0.2, 0.7),
             "cusp_echo": log_uniform(rng, 0.05, 0.8) * (rng.random() < 0.8),
