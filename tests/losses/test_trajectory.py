@@ -110,3 +110,17 @@ def test_gradients():
     assert gradcheck(lambda p: loss([p, p * 1.01], pseudo, frames)[0], (points,))
     flow = random(1, 2, 8, 8).requires_grad_()
     assert gradcheck(pseudo_points, (flow, random(1, 2, 2) * 5))
+
+
+def test_velocity_term_sees_trembling_and_no_constant_error():
+    pseudo = torch.zeros(1, 5, 1, 2)
+    shifted, trembling = pseudo + 1.0, pseudo.clone()
+    trembling[0, ::2, 0, 0] = 1.0
+    plain, steady = PseudoLoss(), PseudoLoss(velocity=4.0)
+    assert steady(shifted, pseudo) == plain(shifted, pseudo)
+    assert steady(trembling, pseudo).item() == pytest.approx(plain(trembling, pseudo).item() + 4.0)
+    mask = torch.ones(1, 5, 1)
+    mask[0, 2] = 0  # two steps remain, of four
+    assert steady(trembling, pseudo, mask).item() == pytest.approx(
+        plain(trembling, pseudo, mask).item() + 4.0
+    )

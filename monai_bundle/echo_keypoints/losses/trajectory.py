@@ -32,11 +32,13 @@ class PseudoLoss(nn.Module):
     Args:
         huber_px: beyond this distance d0 the loss grows linearly, as ``2 d0 d - d0^2``, so that a flow gone
             astray does not rule the batch; None keeps the square everywhere.
+        velocity: weight of the mean squared error of the displacement from frame to frame, in square pixels. Eq. 3
+            has none: a trajectory may then tremble about its pseudo-labels at little cost.
     """
 
-    def __init__(self, huber_px: float | None = None) -> None:
+    def __init__(self, huber_px: float | None = None, velocity: float = 0.0) -> None:
         super().__init__()
-        self.huber_px = huber_px
+        self.huber_px, self.velocity = huber_px, velocity
 
     def forward(self, points: Tensor, pseudo: Tensor, mask: Tensor | None = None) -> Tensor:
         """Compare trajectories.
@@ -50,15 +52,28 @@ class PseudoLoss(nn.Module):
         Returns:
             Scalar; 0 if nothing counts.
         """
-        squared = (points - pseudo).square().sum(dim=-1)  # (B, T, K)
+        if mask is None:
+            mask = torch.ones_like(points[..., 0])
+        loss = _weighted_mean(self._position(points - pseudo), mask)
+        if self.velocity:
+            error = (points - pseudo).diff(dim=1).square().sum(dim=-1)
+            loss = loss + self.velocity * _weighted_mean(error, mask[:, 1:] * mask[:, :-1])
+        return loss
+
+    def _position(self, error: Tensor) -> Tensor:
+        """Errors ``(B, T, K, 2)`` → what they cost ``(B, T, K)``."""
+        squared = error.square().sum(dim=-1)
         if self.huber_px is not None:
             limit = self.huber_px
             # sqrt has no gradient at 0, where the square is taken anyway.
             distance = squared.clamp_min(limit**2).sqrt()
             squared = torch.where(squared > limit**2, 2 * limit * distance - limit**2, squared)
-        if mask is None:
-            return squared.mean()
-        return (squared * mask).sum() / mask.sum().clamp_min(1)
+        return squared
+
+
+def _weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
+    """Scalar; 0 if nothing has a weight."""
+    return (values * weights).sum() / weights.sum().clamp_min(1)
 
 
 class PatchLoss(nn.Module):
