@@ -95,7 +95,7 @@ def test_a_lesson_asks_what_the_teacher_itself_would(lessons):
     plan = objective._plan_lesson(batch)
     assert plan.frames.shape[0] == 2 * 25  # the windows and the references, nothing else
     flat = batch["frames"].flatten(0, 1).float() / 255
-    heatmaps, features = lessons.sknet.features(flat, _contexts(batch["frames"]))
+    _, features = lessons.sknet.features(flat, _contexts(batch["frames"]))
     rows = torch.arange(24)
     assert torch.allclose(plan.frames[plan.rows[0]], flat[rows])
     assert torch.allclose(plan.features[2][plan.rows[3]], features[2][LENGTH + rows], atol=1e-4)

@@ -58,9 +58,9 @@ def paint(
 ) -> Tissue:
     """Paint one heart.
 
-    An echo is smeared, and on a logarithmic grey scale the foot of the smear shows: every border seems to lie `bloom_mm`
-    further out on the side of the weaker echo. A reader measures between the borders that show (ASE 2015), so the
-    heart's geometry is where borders show, and the echoes are painted that much behind them.
+    An echo is smeared, and on a logarithmic grey scale the foot of the smear shows: every border seems to lie
+    `bloom_mm` further out on the side of the weaker echo. A reader measures between the borders that show (ASE
+    2015), so the heart's geometry is where borders show, and the echoes are painted that much behind them.
 
     Args:
         heart: its geometry.
