@@ -29,6 +29,7 @@ _LEAST_DISTANCE = 0.5  # of the period, between two EDs
 _LEAST_RR_S = 0.25
 _PLATEAU = 0.05  # of the robust range: so far below the peak, the fall has begun
 _KNEE_S = 0.050  # the ED is the largest cavity in this time before the fall
+_DEEP = 0.8  # of the deepest fall within the window: end-systole is a trough at least so deep
 _STEEP = 0.5  # of the steepest fall: steeper at the clip's edge, systole has begun before, or goes on after
 _LEAST_MOTION = 0.015  # robust range / median: below it there is no beat to see
 _LEAST_SIGNAL = 3.0  # robust range / noise
@@ -165,12 +166,20 @@ class _Finder:
         first = int(np.searchsorted(self.times, low)) if low else ed.frame + 1
         stop = int(np.searchsorted(self.times, high, "right")) if high else len(self.times)
         stop = min(stop, len(self.times))
-        if first >= stop:
+        last = len(self.times) - 1
+        troughs = [
+            i for i in range(first, stop) if self._is_trough(i) or (i == last and not self._falls_steeply(i))
+        ]
+        fall = self.values[ed.frame] - self.values[first:stop].min(initial=self.values[ed.frame])
+        deep = [
+            i
+            for i in troughs
+            if self.values[ed.frame] - self.values[i] >= max(_DEEP * fall, _HEIGHT * self.motion)
+        ]
+        if not deep:
             return Beat(ed, None, next_ed)
-        index = first + int(np.argmin(self.values[first:stop]))
-        inner = self._is_trough(index) or (index == len(self.times) - 1 and not self._falls_steeply(index))
-        es = Event(index, vertex(self.times, self.values, index), "min_lvid") if inner else None
-        return Beat(ed, es, next_ed)
+        index = min(deep, key=lambda i: self.values[i])
+        return Beat(ed, Event(index, vertex(self.times, self.values, index), "min_lvid"), next_ed)
 
     def systole_before(self, eds: list[Event]) -> Beat | None:
         """The half beat of a clip that shows one end-systole and the end-diastole after it, nothing more."""

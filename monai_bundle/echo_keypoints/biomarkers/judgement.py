@@ -25,7 +25,10 @@ WARN_CONFIDENCE, FAIL_CONFIDENCE = 0.5, 0.1
 """Of the worst landmark, on average over the beat. Below the second one a beat is rejected."""
 
 JUMP_MM, JUMP_MM_S = 5.0, 150.0
-"""A landmark does not move further than this between two frames (or, at less than 30 frames a second, faster)."""
+"""Across its wall a landmark does not move further between two frames (or, at less than 30 a second, faster)."""
+
+SLIP = 2.0
+"""Along its wall it may move this many times further before it is warned of."""
 
 WARN_SHIFT_MM, FAIL_SHIFT_MM = 5.0, 10.0
 """Common motion of all landmarks from one end-diastole to the next: the probe or the patient moved."""
@@ -151,10 +154,16 @@ def _judge_confidence(tracks: Tracks, beat: Beat, reasons: list[str], warnings: 
 
 def _judge_motion(tracks: Tracks, beat: Beat, reasons: list[str], warnings: list[str]) -> None:
     run = _run(beat)
-    steps = steps_between(tracks.points[run])
+    across, along = steps_between(tracks.points[run])
     limit = np.maximum(JUMP_MM, JUMP_MM_S * np.diff(tracks.times_s[run]))[:, None]
-    if (steps > limit).any():
-        reasons.append(f"a landmark jumps by {np.nanmax(steps):.1f} mm from one frame to the next")
+    if (across > limit).any():
+        reasons.append(
+            f"a landmark jumps across its wall by {np.nanmax(across):.1f} mm from one frame to the next"
+        )
+    if (along > SLIP * limit).any():
+        warnings.append(
+            f"a landmark slips along its wall by {np.nanmax(along):.1f} mm from one frame to the next"
+        )
     if beat.next_ed is None:
         return
     shift = common_shift(tracks.points, beat.ed.frame, beat.next_ed.frame)

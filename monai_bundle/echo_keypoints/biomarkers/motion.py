@@ -25,9 +25,26 @@ def bend_deg(points: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.asarray(np.rad2deg(np.arccos(np.clip(cosine, -1, 1))).max(axis=-1))
 
 
-def steps_between(points: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Give how far each point moves from frame to frame: ``(T, 4, 2)`` → ``(T - 1, 4)``, in its units."""
-    return np.asarray(np.linalg.norm(np.diff(points, axis=0), axis=-1))
+def steps_between(points: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give how far each point moves from frame to frame, across the walls and along them.
+
+    Across is along the measuring line of the two frames, where it changes lengths; along a wall a point may lie
+    anywhere without changing much.
+
+    Args:
+        points: ``(T, 4, 2)`` in units that are the same along x and y.
+
+    Returns:
+        Two ``(T - 1, 4)`` of distances; NaN where a landmark is missing.
+    """
+    line = points[:, 3] - points[:, 0]
+    line = line[:-1] + line[1:]
+    length = np.linalg.norm(line, axis=-1, keepdims=True)
+    line = (line / np.where(length > 0, length, np.nan))[:, None]  # (T - 1, 1, 2)
+    steps = np.diff(points, axis=0)
+    across = (steps * line).sum(-1)
+    along = steps[..., 0] * line[..., 1] - steps[..., 1] * line[..., 0]
+    return np.abs(across), np.abs(along)
 
 
 def common_shift(points: NDArray[np.floating], before: int, after: int) -> float:

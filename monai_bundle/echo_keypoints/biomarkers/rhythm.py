@@ -11,6 +11,7 @@ PERIOD_RANGE_S = (0.3, 2.0)
 _LEAST_LIKENESS = 0.5
 _LEAST_OVERLAP = 0.35  # of the lag
 _FUNDAMENTAL = 0.85
+_HINTED = 0.6  # of the best: enough for a peak where the file's heart rate says
 _HINT_TOLERANCE = 0.25
 
 
@@ -45,10 +46,12 @@ def period_s(
     inner = inner[likeness[inner] >= _LEAST_LIKENESS]
     if not len(inner):
         return None
-    good = inner[likeness[inner] >= _FUNDAMENTAL * likeness[inner].max()]
+    best = likeness[inner].max()
+    good = inner[likeness[inner] >= _FUNDAMENTAL * best]
     if hint_s is not None:
-        near = good[np.abs(lags[good] * step / hint_s - 1) <= _HINT_TOLERANCE]
-        good = near if len(near) else good
+        hinted = np.abs(lags[inner] * step / hint_s - 1) <= _HINT_TOLERANCE
+        near = inner[hinted & (likeness[inner] >= _HINTED * best)]
+        good = near[[int(np.argmax(likeness[near]))]] if len(near) else good
     return float(lags[good[0]] * step)
 
 
