@@ -21,11 +21,12 @@ def contraction(phase: np.ndarray, systole: float = 0.38, atrial: float = 0.25) 
 
 def lengths_at(
     phase: np.ndarray,
+    systole: float = 0.38,
     d: tuple[float, float, float] = (10, 50, 10),
     s: tuple[float, float, float] = (14, 32, 15),
 ) -> np.ndarray:
     """``(T, 3)`` IVS, LVID, LVPW in mm between their values at end-diastole and end-systole."""
-    c = contraction(phase)[:, None]
+    c = contraction(phase, systole)[:, None]
     return np.asarray(d) + c * (np.asarray(s, float) - np.asarray(d))
 
 

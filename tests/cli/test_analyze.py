@@ -27,6 +27,8 @@ def test_all_files_are_written(analyze, small_clip, tmp_path, capsys):
     assert {path.name for path in folder.iterdir()} == {
         "result.json",
         "curves.csv",
+        "beats.csv",
+        "clip.csv",
         "curves.png",
         "overlay.mp4",
         "overlay.gif",
@@ -41,6 +43,15 @@ def test_all_files_are_written(analyze, small_clip, tmp_path, capsys):
     assert set(result.models) == {"sknet.pt", "trnet.pt"}
     np.testing.assert_allclose(result.clip.frame_times_s, [0, 0.05, 0.1, 0.15], atol=1e-7)
     assert str(small_clip.parent) not in (folder / "result.json").read_text()
+
+
+def test_the_patient_goes_into_the_result(analyze, small_clip, tmp_path, capsys):
+    known = ("--sex", "F", "--height-cm", "165", "--weight-kg", "60", "--age-years", "50")
+    assert analyze(small_clip, "-o", tmp_path, "--no-video", "--no-report", *known) == 0
+    patient = load_result(tmp_path / "blob").measurements["patient"]
+    assert (patient["sex"], patient["height_cm"]) == ("F", 165) and patient["bsa_dubois_m2"] > 1.6
+    assert analyze(small_clip, "-o", tmp_path / "no", "--height-cm", "1.65") == 2
+    assert "height in cm" in capsys.readouterr().err
 
 
 def test_a_bad_clip_does_not_stop_the_others(analyze, small_clip, tmp_path, capsys):

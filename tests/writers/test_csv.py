@@ -49,7 +49,9 @@ def test_beats_and_clip_say_what_the_result_says(tmp_path):
     write_csv(result, tmp_path / "curves.csv")
     write_beats_csv(result, tmp_path / "beats.csv")
     write_clip_csv(result, tmp_path / "clip.csv")
-    marked = [(row["frame"], row["beat"], row["event"]) for row in read(tmp_path / "curves.csv") if row["event"]]
+    marked = [
+        (row["frame"], row["beat"], row["event"]) for row in read(tmp_path / "curves.csv") if row["event"]
+    ]
     rows = read(tmp_path / "beats.csv")
     assert len(rows) == len(result.beats) == 4
     for row, beat in zip(rows, result.beats, strict=True):

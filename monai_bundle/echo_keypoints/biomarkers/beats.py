@@ -18,7 +18,7 @@ from echo_keypoints.biomarkers.smoothing import Smoothed
 from echo_keypoints.biomarkers.turning import Turn, turning_points, vertex
 
 ES_WINDOW = (0.2, 0.65)
-"""End-systole lies in this part of the beat."""
+"""End-systole lies in this part of the beat; in slow beats also earlier, from 0.2 s."""
 
 R_WINDOW_S = (-0.040, 0.080)
 """End-diastole lies in this window around the R wave."""
@@ -26,7 +26,10 @@ R_WINDOW_S = (-0.040, 0.080)
 _HEIGHT = 0.25  # of the robust range: least change between ED and ES
 _LAST_HEIGHT = 0.10  # of the robust range: fall that confirms the clip's last ED
 _LEAST_DISTANCE = 0.5  # of the period, between two EDs
+_LAST_DISTANCE = 0.75  # the same for the clip's last ED, unless the cavity is as large as at the one before
 _LEAST_RR_S = 0.25
+_LEAST_SYSTOLE_S = 0.2
+_CONTRACTION = 0.6  # of the robust range: so deep a fall between two peaks is a beat, however near they are
 _PLATEAU = 0.05  # of the robust range: so far below the peak, the fall has begun
 _KNEE_S = 0.050  # the ED is the largest cavity in this time before the fall
 _DEEP = 0.8  # of the deepest fall within the window: end-systole is a trough at least so deep
@@ -147,11 +150,10 @@ class _Finder:
         """The largest cavity before every contraction."""
         turns = [turn for turn in turning_points(self.values, _HEIGHT * self.motion) if turn.peak]
         kept: list[Turn] = []
-        least = max(_LEAST_RR_S, _LEAST_DISTANCE * (self.period or 0.0))
         for turn in turns:
             if not self._is_diastole(turn, kept):
                 continue
-            if kept and self.times[turn.index] - self.times[kept[-1].index] < least:
+            if kept and self._are_one(kept[-1].index, turn.index):
                 if self.values[turn.index] <= self.values[kept[-1].index]:
                     continue
                 kept.pop()
@@ -162,10 +164,11 @@ class _Finder:
     def beat(self, ed: Event, next_ed: Event | None) -> Beat:
         """Find the end-systole that follows an end-diastole."""
         length = next_ed.time_s - ed.time_s if next_ed else self.period
-        low, high = (ed.time_s + part * length if length else None for part in ES_WINDOW)
-        first = int(np.searchsorted(self.times, low)) if low else ed.frame + 1
-        stop = int(np.searchsorted(self.times, high, "right")) if high else len(self.times)
-        stop = min(stop, len(self.times))
+        first, stop = ed.frame + 1, len(self.times)
+        if length:
+            low = ed.time_s + min(ES_WINDOW[0] * length, _LEAST_SYSTOLE_S)
+            first = int(np.searchsorted(self.times, low))
+            stop = int(np.searchsorted(self.times, ed.time_s + ES_WINDOW[1] * length, "right"))
         last = len(self.times) - 1
         troughs = [
             i for i in range(first, stop) if self._is_trough(i) or (i == last and not self._falls_steeply(i))
@@ -199,12 +202,21 @@ class _Finder:
         if turn.confirmed:
             return True
         fallen = float(self.values[turn.index] - self.values[turn.index :].min())
-        in_time = (
-            not before
-            or self.period is None
-            or self.times[turn.index] - self.times[before[-1].index] >= 0.75 * self.period
-        )
-        return turn.index < last and fallen >= _LAST_HEIGHT * self.motion and in_time
+        if turn.index == last or fallen < _LAST_HEIGHT * self.motion:
+            return False
+        if not before or self.period is None:
+            return True
+        early = self.times[turn.index] - self.times[before[-1].index] < _LAST_DISTANCE * self.period
+        full = self.values[turn.index] >= self.values[before[-1].index] - _PLATEAU * self.motion
+        return bool(full or not early)
+
+    def _are_one(self, first: int, second: int) -> bool:
+        """Tell whether two peaks are of one beat: too near, or near and hardly parted."""
+        distance = float(self.times[second] - self.times[first])
+        lower = min(self.values[first], self.values[second])
+        parted = lower - self.values[first:second].min() >= _CONTRACTION * self.motion
+        near = self.period is not None and distance < _LEAST_DISTANCE * self.period
+        return distance < _LEAST_RR_S or (near and not parted)
 
     def _falls_steeply(self, index: int) -> bool:
         slope, steepest = self.slopes[index], np.nanmin(self.slopes[1:-1], initial=0.0)

@@ -37,7 +37,9 @@ def period_s(
         return None
     step = float(times[-1] - times[0]) / (len(times) - 1)
     even = np.interp(times[0] + step * np.arange(len(times)), times, curve)
-    lags = np.arange(max(2, int(PERIOD_RANGE_S[0] / step)), min(len(even), int(PERIOD_RANGE_S[1] / step) + 2))
+    shortest, longest = (round(limit / step) for limit in PERIOD_RANGE_S)
+    beyond = 2 + shortest // 10  # so that a peak at the limit has both its sides
+    lags = np.arange(max(2, shortest - beyond), min(len(even), longest + beyond))
     lags = lags[len(even) - lags >= np.maximum(4, _LEAST_OVERLAP * lags)]
     if len(lags) < 3:
         return None

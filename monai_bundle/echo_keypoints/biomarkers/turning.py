@@ -67,6 +67,6 @@ def vertex(times: NDArray[np.floating], values: NDArray[np.floating], index: int
     fall, rise = (float(values[index + k] - values[index]) for k in (-1, 1))
     bend = (rise / after - fall / before) / (after - before)
     slope = fall / before - bend * before
-    if not (np.isfinite(bend) and bend * fall > 0 and bend * rise > 0):
+    if not (np.isfinite(bend) and bend != 0 and bend * fall >= 0 and bend * rise >= 0):
         return float(times[index])
     return float(times[index]) + float(np.clip(-slope / (2 * bend), before / 2, after / 2))

@@ -7,7 +7,7 @@ from pathlib import Path
 from echo_keypoints.clip import ClipSource
 from echo_keypoints.readers.dicom_study import Study
 from echo_keypoints.results import RESULT_NAME, AnalysisResult, save_result
-from echo_keypoints.writers.csv import write_csv
+from echo_keypoints.writers.csv import write_beats_csv, write_clip_csv, write_csv
 from echo_keypoints.writers.overlay import painted_frames
 from echo_keypoints.writers.plot import write_plot
 from echo_keypoints.writers.report import HTML_NAME, PDF_NAME, read_report
@@ -15,6 +15,13 @@ from echo_keypoints.writers.structured_report import write_sr
 from echo_keypoints.writers.video import write_gif, write_mp4
 
 SR_NAME = "sr.dcm"
+
+_ALWAYS = {
+    write_csv: "curves.csv",
+    write_beats_csv: "beats.csv",
+    write_clip_csv: "clip.csv",
+    write_plot: "curves.png",
+}
 
 
 def write_outputs(
@@ -27,7 +34,7 @@ def write_outputs(
     report: bool = True,
     study: Study | None = None,
 ) -> list[Path]:
-    """Write ``result.json``, ``curves.csv``, ``curves.png``; on request reports and videos.
+    """Write ``result.json``, the three tables (`writers.csv`), ``curves.png``; on request reports and videos.
 
     The result comes first: whatever befalls the pictures, it is there. Reports and videos of an earlier result
     that are not made anew are deleted, since they would not show this one.
@@ -51,9 +58,10 @@ def write_outputs(
         OSError: the folder cannot be written to.
     """
     save_result(result, folder / RESULT_NAME)
-    write_csv(result, folder / "curves.csv")
-    write_plot(result, folder / "curves.png")
-    written = [folder / name for name in (RESULT_NAME, "curves.csv", "curves.png")]
+    written = [folder / RESULT_NAME]
+    for write_file, name in _ALWAYS.items():
+        write_file(result, folder / name)
+        written.append(folder / name)
     for wanted, write, name in ((video, write_mp4, "overlay.mp4"), (gif, write_gif, "overlay.gif")):
         (folder / name).unlink(missing_ok=True)
         if wanted:
