@@ -71,9 +71,13 @@ SCHEMA = {
 }  # fmt: skip
 
 
-def workflow(name: str, kind: str, **overrides) -> ConfigWorkflow:
+def workflow(name: str | list[str], kind: str, **overrides) -> ConfigWorkflow:
     opened = ConfigWorkflow(
-        str(CONFIGS / name), workflow_type=kind, logging_file=False, bundle_root=str(ROOT), **overrides
+        [str(CONFIGS / each) for each in ([name] if isinstance(name, str) else name)],
+        workflow_type=kind,
+        logging_file=False,
+        bundle_root=str(ROOT),
+        **overrides,
     )
     opened.initialize()
     return opened
@@ -155,6 +159,17 @@ def test_unlabelled_stages_train_without_landmarks(tmp_path):
     assert set(flow.train_dataset[0]) == {"reference", "target"}
     trnet = workflow("train_trnet.json", "train", output_dir=str(tmp_path / "trnet"), image_size=32, frames=4)
     assert set(trnet.train_dataset[0]) == {"frames"}
+
+
+def test_with_a_slow_teacher_trnet_learns_from_lessons(tmp_path):
+    sknet = tmp_path / "sknet.pt"
+    save_weights(SKNet.from_preset("small"), sknet)
+    changes = {"sknet_weights": str(sknet), "lessons": 2, "image_size": 32, "frames": 4, "device": "cpu"}
+    trnet = workflow(
+        ["train_trnet.json", "dis_teacher.json"], "train", output_dir=str(tmp_path / "trnet"), **changes
+    )
+    assert set(trnet.train_dataset[0]) >= {"frames", "queries", "pseudo", "weight"}
+    assert len(list((tmp_path / "trnet/lessons").iterdir())) == 1
 
 
 def test_inference_config_has_every_property():

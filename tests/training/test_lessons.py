@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from echo_keypoints.networks import SKNet, TRNet
-from echo_keypoints.training.lessons import Lessons, taught
+from echo_keypoints.training.lessons import Lessons
 from echo_keypoints.training.pseudo import DirectFlow
 from echo_keypoints.training.trnet import TRNetObjective
 
@@ -76,11 +76,6 @@ def test_detections_turn_with_the_frames(lessons):
         order = kept["frames"].flip(0) if turned else kept["frames"]
         # A grey map keeps the order of grey values.
         assert torch.corrcoef(torch.stack((item["frames"].flatten(), order.flatten())).float())[0, 1] > 0.95
-
-
-def test_no_lessons_leave_the_clips_alone(tmp_path):
-    clips = Clips()
-    assert taught(clips, 0, SKNet.from_preset("small"), Counting(), tmp_path) is clips
 
 
 def test_a_lesson_asks_what_the_teacher_itself_would(lessons):

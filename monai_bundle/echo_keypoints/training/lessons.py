@@ -115,18 +115,6 @@ class Lessons(Dataset[dict[str, Tensor]]):
         return torch.cat([points for points, _, _ in seen]), torch.cat([peaks for _, peaks, _ in seen])
 
 
-def taught(
-    clips: Dataset[dict[str, Tensor]],
-    count: int,
-    sknet: SKNet,
-    teacher: nn.Module,
-    folder: str | Path,
-    queries: int = 3,
-) -> Dataset[dict[str, Tensor]]:
-    """`Lessons` from the first `count` clips; with a count of 0 the clips themselves, for the objective to teach."""
-    return Lessons(clips, count, sknet, teacher, folder, queries=queries) if count else clips
-
-
 def _backwards(lesson: dict[str, Tensor]) -> dict[str, Tensor]:
     """The same lesson with time reversed."""
     last = len(lesson["frames"]) - 1
