@@ -109,7 +109,7 @@ class Content:
         heart_rate: with its unit, or a dash.
         highlights: the measurements that are read first.
         groups: all measurements.
-        missing: measurement → why it is not given.
+        missing: why measurements are not given → their names.
         beats: used and rejected.
         checks: of the quality.
         facts: heading → pairs of label and value: clip, scale and time, conventions, software.
@@ -156,7 +156,7 @@ def report_content(result: AnalysisResult) -> Content:
         heart_rate=quantity(rate, "bpm"),
         highlights=tuple(by_name[name] for name in _HIGHLIGHTS if name in by_name),
         groups=tuple(_groups(indices, by_name)),
-        missing=tuple((str(name), str(why)) for name, why in (measurements.get("missing") or {}).items()),
+        missing=_by_reason(measurements.get("missing") or {}),
         beats=tuple(_beat(beat, indices) for beat in result.beats),
         checks=tuple(_check(check) for check in quality.get("checks") or ()),
         facts=tuple(_facts(result)),
@@ -173,12 +173,20 @@ def report_content(result: AnalysisResult) -> Content:
 def remarks(content: Content) -> tuple[str, ...]:
     """Give what a reader must know before any number; all reasons where the quality is poor or worse."""
     reasons = content.reasons if content.grade in ("poor", "not measurable") else ()
-    return tuple(dict.fromkeys((*reasons, *content.warnings)))
+    warnings = [w for w in content.warnings if not any(w.strip(".").lower() in r.lower() for r in reasons)]
+    return (*reasons, *warnings)
 
 
 def telling(flags: tuple[Flag, ...]) -> tuple[Flag, ...]:
     """Give the first flag for all, or every flag where the tables do not agree."""
     return flags if len({flag.grade for flag in flags}) > 1 else flags[:1]
+
+
+def _by_reason(missing: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    names: dict[str, list[str]] = {}
+    for name, reason in missing.items():
+        names.setdefault(_sentence(reason), []).append(name)
+    return tuple((reason, ", ".join(members)) for reason, members in names.items())
 
 
 def _row(name: str, index: Mapping[str, Any]) -> Row:
@@ -247,7 +255,9 @@ def _beat(beat: Mapping[str, Any], indices: Mapping[str, Mapping[str, Any]]) -> 
         confidence=number(beat.get("confidence"), "1"),
         use=("used" if beat["accepted"] else "rejected") + (", by a person" if beat.get("decision") else ""),
         accepted=bool(beat["accepted"]),
-        remarks=tuple(map(str, (*(beat.get("reasons") or ()), *(beat.get("warnings") or ())))),
+        remarks=tuple(
+            _sentence(remark) for remark in (*(beat.get("reasons") or ()), *(beat.get("warnings") or ()))
+        ),
     )
 
 
@@ -256,14 +266,19 @@ def _at(index: int | None, time_s: float | None) -> str:
 
 
 def _check(check: Mapping[str, Any]) -> Check:
-    unit = check.get("unit")
+    unit, value, limit = check.get("unit"), check.get("value"), check.get("limit")
     return Check(
         name=str(check["name"]).replace("_", " "),
         level=str(check["level"]),
-        value="" if check.get("value") is None else quantity(check["value"], unit),
-        limit="" if check.get("limit") is None else quantity(check["limit"], unit),
+        value="" if value is None else quantity(_whole(value), unit),
+        limit="" if limit is None else quantity(_whole(limit), unit),
         text=str(check.get("text") or ""),
     )
+
+
+def _whole(value: float) -> float:
+    """Give a whole number as such: counts are written without decimals."""
+    return int(value) if float(value).is_integer() else value
 
 
 def _facts(result: AnalysisResult) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -15,11 +16,11 @@ from echo_keypoints.writers.plot import raw_curve, segment_confidence
 from echo_keypoints.writers.report.figure import Figure, Label, Line, Panel, Point, Rectangle, Shape
 from echo_keypoints.writers.style import LOW_CONFIDENCE
 
-_LEFT, _RIGHT, _TOP, _BELOW = 46.0, 12.0, 26.0, 38.0
+_LEFT, _RIGHT, _TOP, _BELOW = 46.0, 48.0, 26.0, 38.0
 _GAP, _LANE, _LANE_GAP, _BAND = 24.0, 5.0, 2.0, 4.0
 _CAVITY_SHARE = 0.6
 _LANE_LEVELS = 8
-_LABEL_ROOM = 24.0
+_LABEL_ROOM, _NAME_HEIGHT = 24.0, 15.0
 CAPTION = (
     "Bold: smoothed; thin: frame by frame. Bar: systole (ED to ES) of the beats used; grey: rejected beats; "
     "amber: low confidence. Lanes: the stronger the colour, the surer."
@@ -57,7 +58,8 @@ def draw_curves(result: AnalysisResult, width: float, height: float) -> Figure:
         shapes += _grid(axes)
         shapes += _marks(result, axes, moments, named=names is _PANELS[0])
         shapes += _lines(result, axes, moments, names, curves)
-        shapes += _names(axes, names, "px" if result.clip.spacing_mm is None else "mm")
+        ends = {name: _last(curves[name], high) for name in names}
+        shapes += _names(axes, ends, "px" if result.clip.spacing_mm is None else "mm")
         panels.append(Panel(*axes.box, low, high, names))
     shapes += _lanes(result, axes, moments, bottom + 8)
     shapes += _times(axes, bottom + 8 + lanes, "time (s)" if times_known(result) else "frame")
@@ -201,11 +203,19 @@ def _paths(
             yield tuple((float(x), float(y)) for x, y in thinned(spots, columns))
 
 
-def _names(axes: Axes, names: tuple[str, ...], unit: str) -> Iterator[Shape]:
-    left, top, _, _ = axes.box
+def _names(axes: Axes, ends: dict[str, float], unit: str) -> Iterator[Shape]:
+    """Write the unit above the values, and the names where their curves end, one below another."""
+    left, top, right, _ = axes.box
     yield Label((left - 7, top - 8), unit, "tick", "end")
-    for place, name in enumerate(names):
-        yield Label((left + 10 + 44 * place, top + 21), name, f"name {name.lower()}")
+    free_from = -math.inf
+    for y, name in sorted((axes.y(value), name) for name, value in ends.items()):
+        free_from = max(y + 4.5, free_from + _NAME_HEIGHT)
+        yield Label((right + 7, free_from), name, f"name {name.lower()}")
+
+
+def _last(values: NDArray[np.float64], otherwise: float) -> float:
+    known = values[np.isfinite(values)]
+    return float(known[-1]) if len(known) else otherwise
 
 
 def _lanes(result: AnalysisResult, axes: Axes, moments: NDArray[np.float64], top: float) -> Iterator[Shape]:

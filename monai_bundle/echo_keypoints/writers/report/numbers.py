@@ -34,6 +34,8 @@ def number(value: Any, unit: str | None = None) -> str:
 
 
 def _decimals(value: float, unit: str | None) -> int:
+    if isinstance(value, int):  # a count, or a limit as its table prints it
+        return 0
     if unit in _DECIMALS:
         return _DECIMALS[unit]
     return max(0, _DIGITS - 1 - math.floor(math.log10(abs(value)))) if value and value % 1 else 0

@@ -161,11 +161,11 @@ def _measurements(content: Content) -> list[Flowable]:
         rows += [_measurement(row) for row in group.rows]
     head = ("Measurement", "Value", "Reference", "Note and source")
     parts.append(table(head, rows, (0.25, 0.21, 0.24, 0.3)) if rows else paragraph("None.", FAINT))
-    if content.flags_note:
+    if content.flags_note and rows:
         parts += [Spacer(0, 4), paragraph(content.flags_note, SMALL)]
     if content.missing:
-        lines = [[paragraph(name, STRONG), paragraph(why, FAINT)] for name, why in content.missing]
-        parts += [paragraph("Not given, and why", SUBHEADING), grid(lines, (0.25, 0.75), lines=True)]
+        lines = [[paragraph(why, STRONG), paragraph(names, FAINT)] for why, names in content.missing]
+        parts += [paragraph("Not given, and why", SUBHEADING), grid(lines, (0.4, 0.6), lines=True)]
     return parts
 
 

@@ -87,7 +87,7 @@ def _summary(content: Content) -> Html:
     )
     missing = None
     if not content.highlights:
-        missing = element("p", "No measurements could be given; the reasons are below.", class_="note")
+        missing = _nothing(content)
     return element(
         "section",
         element("h2", "Summary"),
@@ -95,6 +95,18 @@ def _summary(content: Content) -> Html:
         missing,
         class_="summary card",
     )
+
+
+def _nothing(content: Content) -> Html:
+    """Say in place of measurements why there are none."""
+    beats = [
+        element(
+            "div", element("dt", f"Beat {beat.number}, {beat.use}"), element("dd", " ".join(beat.remarks))
+        )
+        for beat in content.beats
+    ]
+    reasons = [element("div", element("dt", "No value"), element("dd", why)) for why, _ in content.missing]
+    return element("dl", reasons, beats, class_="why-not")
 
 
 def _tile(row: Row) -> Html:
@@ -183,7 +195,7 @@ def _measurements(content: Content) -> Html:
         element("h3", "Not given, and why"),
         element(
             "dl",
-            (element("div", element("dt", n), element("dd", why)) for n, why in content.missing),
+            (element("div", element("dt", why), element("dd", names)) for why, names in content.missing),
             class_="missing",
         ),
     )
@@ -191,7 +203,7 @@ def _measurements(content: Content) -> Html:
         "section",
         element("h2", "Measurements"),
         table if groups else element("p", "None.", class_="note"),
-        element("p", content.flags_note, class_="note") if content.flags_note else None,
+        element("p", content.flags_note, class_="note") if content.flags_note and groups else None,
         missing if content.missing else None,
         class_="card",
         id="measurements",
@@ -266,7 +278,7 @@ def _quality(content: Content) -> Html:
             "Overall: ",
             element("span", content.grade, class_=f"grade {_slug(content.grade)}"),
         ),
-        reasons if content.reasons else None,
+        reasons if content.reasons and not rows else None,
         _table("Checks of the clip and its tracks", head, [element("tbody", rows)], "checks")
         if rows
         else None,

@@ -36,11 +36,12 @@ class Moment:
 
 
 def chosen_beat(result: AnalysisResult) -> Mapping[str, Any] | None:
-    """Give the beat that stands for the clip: of those used that have a systole, the one tracked best."""
-    usable = [beat for beat in result.beats if beat["accepted"] and beat.get("es_frame") is not None]
-    return max(
-        usable, key=lambda beat: (beat.get("complete", False), beat.get("confidence") or 0.0), default=None
-    )
+    """Give the beat that stands for the clip: one with a systole, used rather than rejected, tracked best."""
+
+    def merit(beat: Mapping[str, Any]) -> tuple[bool, bool, float]:
+        return bool(beat["accepted"]), bool(beat.get("complete")), beat.get("confidence") or 0.0
+
+    return max((beat for beat in result.beats if beat.get("es_frame") is not None), key=merit, default=None)
 
 
 def moments(result: AnalysisResult) -> tuple[Moment, ...]:
@@ -48,7 +49,7 @@ def moments(result: AnalysisResult) -> tuple[Moment, ...]:
     beat = chosen_beat(result)
     if beat is None:
         return (Moment(result.reference_frame, "Reference frame"),)
-    name = f"beat {numbers.frame(beat['index'])}"
+    name = f"beat {numbers.frame(beat['index'])}" + ("" if beat["accepted"] else " (rejected)")
     return (
         Moment(int(beat["ed_frame"]), f"End-diastole, {name}"),
         Moment(int(beat["es_frame"]), f"End-systole, {name}"),
