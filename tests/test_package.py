@@ -42,13 +42,18 @@ def test_inference_needs_neither_torch_nor_monai(module):
     assert loaded_after(f"import echo_keypoints.{module}", HEAVY) == []
 
 
-def test_the_schema_travels_with_the_package():
+@pytest.mark.parametrize(
+    ("package", "files"),
+    [("results", {"schema-1.0.json"}), ("writers.report", {"template.html", "report.css", "report.js"})],
+)
+def test_data_files_travel_with_the_package(package, files):
     """As setuptools reads its orders, not as the file happens to lie in the checkout."""
     configuration = pytest.importorskip("setuptools.config.pyprojecttoml")
     orders = configuration.read_configuration(PACKAGE.parent / "pyproject.toml", expand=False)
-    patterns = orders["tool"]["setuptools"]["package-data"]["*"]
-    results = PACKAGE / "echo_keypoints" / "results"
-    assert "schema-1.0.json" in {path.name for pattern in patterns for path in results.glob(pattern)}
+    data = orders["tool"]["setuptools"]["package-data"]
+    patterns = [*data["*"], *data.get(f"echo_keypoints.{package}", [])]
+    folder = PACKAGE / "echo_keypoints" / package.replace(".", "/")
+    assert files <= {path.name for pattern in patterns for path in folder.glob(pattern)}
 
 
 def test_every_module_says_what_it_is_for():

@@ -106,7 +106,10 @@ def _head(content: Content) -> list[Flowable]:
     lines += [paragraph(f"• {remark}") for remark in remarks(content)]
     if lines:
         ground = ("BACKGROUND", (0, 0), (-1, -1), HexColor(0xFDF1D6))
-        parts += [Spacer(0, 6), Table([[lines]], [WIDTH], style=[ground], hAlign="LEFT")]
+        parts += [
+            Spacer(0, 6),
+            Table([[line] for line in lines], [WIDTH], style=[ground], hAlign="LEFT", splitInRow=1),
+        ]
     return [*parts, Spacer(0, 8)]
 
 

@@ -63,6 +63,7 @@ def grid(rows: Sequence[Sequence[Any]], shares: Sequence[float], *, lines: bool 
         [share * WIDTH for share in shares],
         style=[*TIGHT, *([_LINES] if lines else [])],
         hAlign="LEFT",
+        splitInRow=1,
     )
 
 
@@ -83,6 +84,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Any]], shares: Sequence[f
         repeatRows=1,
         style=[*TIGHT, _LINES, ("LINEBELOW", (0, 0), (-1, 0), 0.8, SOFT)],
         hAlign="LEFT",
+        splitInRow=1,
     )
 
 
