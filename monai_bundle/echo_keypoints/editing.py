@@ -21,14 +21,14 @@ from echo_keypoints.errors import QueryError, ResultError
 from echo_keypoints.results import AnalysisResult, AuditEntry, plain, utc_now
 from echo_keypoints.tracking.anchors import Anchor, checked_anchor, merged
 from echo_keypoints.tracking.reference import REFERENCE_MODES
-from echo_keypoints.tracking.session import Session
+from echo_keypoints.tracking.track import Retrackable
 
 _EVENTS = ("ed", "es", "next_ed")
 _RANDOM = "random"  # the one way to choose a reference frame that does not give the same frame again
 
 
 def set_landmarks(
-    result: AnalysisResult, session: Session, frame: int, points_px: ArrayLike, *, who: str, reason: str
+    result: AnalysisResult, session: Retrackable, frame: int, points_px: ArrayLike, *, who: str, reason: str
 ) -> AnalysisResult:
     """Set landmarks on a frame: it becomes an anchor, and the tracks around it are refined again.
 
@@ -53,7 +53,7 @@ def set_landmarks(
 
 
 def clear_landmarks(
-    result: AnalysisResult, session: Session, frame: int, *, who: str, reason: str
+    result: AnalysisResult, session: Retrackable, frame: int, *, who: str, reason: str
 ) -> AnalysisResult:
     """Take back what was set on a frame; without any anchor the tracks are the automatic ones again.
 
@@ -193,7 +193,7 @@ def set_view(result: AnalysisResult, plax: bool, *, who: str, reason: str) -> An
 
 def _tracked_again(
     result: AnalysisResult,
-    session: Session,
+    session: Retrackable,
     anchors: tuple[Anchor, ...],
     frame: int,
     who: str,

@@ -39,7 +39,24 @@ def find_clips(path: str | None) -> list[Item]:
         raise ClipError(f"{root.name} does not exist; give a clip or a folder of clips as dataset_dir.")
     if root.is_file() or _is_still_sequence(root):
         return [_item(root)]
-    return [_item(clip) for clip in _candidates(root) if _readable(clip)]
+    return [_item(clip) for clip in clip_files(root) if _readable(clip)]
+
+
+def clip_files(folder: Path) -> list[Path]:
+    """List files that may be clips, and folders of stills, in the order of their names; none is opened.
+
+    Args:
+        folder: searched at any depth, but for labels, results and hidden files.
+    """
+    found: list[Path] = []
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or path.suffix.lower() in _NOT_CLIPS:
+            continue
+        if not path.is_dir() or _is_still_sequence(path):
+            found.append(path)
+        elif path.name != "labels" and not (path / RESULT_NAME).is_file():
+            found.extend(clip_files(path))
+    return found
 
 
 def clip_items(dataset_dir: str | None, part: str, validation_share: float = 0.2) -> list[Item] | None:
@@ -97,19 +114,6 @@ def _patient(clip: Path, root: Path) -> str:
 def _held_out(name: str, share: float) -> bool:
     """Tell by a hash of the patient's name: independent of the order, and of the other files."""
     return zlib.crc32(name.encode()) / 2**32 < share
-
-
-def _candidates(folder: Path) -> list[Path]:
-    """Files that may be clips, and folders of stills, in the order of their names."""
-    found: list[Path] = []
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.suffix.lower() in _NOT_CLIPS:
-            continue
-        if not path.is_dir() or _is_still_sequence(path):
-            found.append(path)
-        elif path.name != "labels" and not (path / RESULT_NAME).is_file():
-            found.extend(_candidates(path))
-    return found
 
 
 def _is_still_sequence(folder: Path) -> bool:

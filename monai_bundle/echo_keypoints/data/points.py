@@ -25,10 +25,15 @@ class LabelError(EchoKeypointsError):
 def find_labels(clip: Path) -> Path | None:
     """Find the labels of a clip.
 
-    They are beside it under its stem, ``.json`` or ``.csv``, or where MONAI Label keeps those that a person
-    submitted: ``labels/final``.
+    They are beside it under its stem, ``.json`` or ``.csv``, or where a Label server keeps those that a person
+    submitted: ``labels/final``, under its stem or its whole name.
     """
-    names = (f"{clip.stem}.json", f"{clip.stem}.csv", f"labels/final/{clip.stem}.json")
+    names = (
+        f"{clip.stem}.json",
+        f"{clip.stem}.csv",
+        f"labels/final/{clip.stem}.json",
+        f"labels/final/{clip.name}.json",
+    )
     return next((path for name in names if (path := clip.parent / name).is_file()), None)
 
 

@@ -21,6 +21,7 @@ from echo_keypoints.label_client.records import (
     SavedLabel,
     TrainingStatus,
 )
+from echo_keypoints.label_client.remote import RemoteSession
 
 __all__ = [
     "ClipRecord",
@@ -36,6 +37,7 @@ __all__ = [
     "NotAllowedError",
     "NotFoundError",
     "RefusedError",
+    "RemoteSession",
     "SavedLabel",
     "TaskFailedError",
     "TrainingStatus",

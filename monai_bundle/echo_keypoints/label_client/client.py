@@ -20,6 +20,7 @@ from echo_keypoints.label_client.records import (
     TrainingStatus,
     record,
 )
+from echo_keypoints.label_client.remote import RemoteSession
 from echo_keypoints.label_client.transport import Transport
 from echo_keypoints.results import AnalysisResult, atomic_path, file_digest, from_document, plain, to_document
 from echo_keypoints.tracking.anchors import Anchor
@@ -168,6 +169,15 @@ class LabelClient:
             raise TaskFailedError(job["message"] or "The analysis failed.", job)
         return _result(job["result"])
 
+    def session(self, clip_id: str, result: AnalysisResult) -> RemoteSession:
+        """Give what `echo_keypoints.editing` needs to correct a clip, with the server in place of own networks.
+
+        Args:
+            clip_id: the clip.
+            result: of `infer` or `label`.
+        """
+        return RemoteSession(self, clip_id, result)
+
     # --- labels and locks
 
     def label(
@@ -249,7 +259,7 @@ class LabelClient:
         Args:
             model: ``"sknet"`` (on the frames that people set) or ``"trnet"`` (on all clips).
             resume: go on with the run of this model that was stopped or interrupted.
-            **options: ``epochs``, ``epoch_items``, ``batch_size``, ``learning_rate``, ``image_size``, ``seed``.
+            **options: ``epochs``, ``epoch_items``, ``batch_size``, ``learning_rate``, ``seed``.
 
         Raises:
             RefusedError: a training runs already, there is nothing to train on, or an option is out of range.

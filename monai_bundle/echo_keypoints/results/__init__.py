@@ -2,6 +2,7 @@
 
 from echo_keypoints.results.codec import SCHEMA_VERSION, from_document, plain, schema, to_document
 from echo_keypoints.results.files import atomic_path, file_digest
+from echo_keypoints.results.origin import landmark_origins
 from echo_keypoints.results.result import AnalysisResult, AuditEntry, utc_now
 from echo_keypoints.results.store import RESULT_NAME, claim_folder, load_result, save_result
 
@@ -14,6 +15,7 @@ __all__ = [
     "claim_folder",
     "file_digest",
     "from_document",
+    "landmark_origins",
     "load_result",
     "plain",
     "save_result",

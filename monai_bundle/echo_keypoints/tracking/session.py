@@ -27,7 +27,7 @@ from echo_keypoints.tracking.initial import robust_detections, start_from
 from echo_keypoints.tracking.letterbox import LetterBox
 from echo_keypoints.tracking.reference import choose_reference
 from echo_keypoints.tracking.refinement import Reference, refine
-from echo_keypoints.tracking.spool import FrameSpool
+from echo_keypoints.tracking.spool import MEMORY_BYTES, FrameSpool
 from echo_keypoints.tracking.track import Tracking
 
 Progress = Callable[[str, int, int], None]
@@ -125,6 +125,61 @@ class Session:
             backend=self.backend.name,
             models=dict(self.backend.models),
         )
+
+    def detect(self) -> Tracking:
+        """Give what the detector sees in each frame on its own: no tracking, nothing carried over.
+
+        The reference frame is the most confident one, whose patches the confidence compares with.
+        """
+        seen = self.detections
+        frame = choose_reference("confidence", seen.points, seen.peak)
+        compared = np.full((len(self.spool), 4), frame)
+        features = confidence_features(
+            self.spool.read, seen.points, compared, seen.points, seen.peak, seen.spread_px
+        )
+        points_px = self.letterbox.to_original(seen.points)
+        return Tracking(
+            points_px=points_px,
+            confidence=confidence_model()(features),
+            reference_frame=frame,
+            reference_mode="confidence",
+            iterations=0,
+            anchors=(),
+            automatic_px=points_px,
+            detections_px=points_px,
+            features=features,
+            letterbox=self.letterbox,
+            backend=self.backend.name,
+            models=dict(self.backend.models),
+        )
+
+    def appearance(self, frames: Sequence[int]) -> NDArray[np.float64]:
+        """Describe what some frames look like: mean and deviation of each channel of TR-net's maps.
+
+        Args:
+            frames: their indices.
+
+        Returns:
+            ``(N, D)``, comparable between clips that the same networks have seen.
+        """
+        rows = []
+        for frame in frames:
+            levels = [
+                np.asarray(level.cpu() if hasattr(level, "cpu") else level, np.float64)
+                for level in self._maps(frame, frame + 1)
+            ]
+            rows.append(
+                np.concatenate(
+                    [np.concatenate((level[0].mean((1, 2)), level[0].std((1, 2)))) for level in levels]
+                )
+            )
+        return np.stack(rows)
+
+    @property
+    def memory_bytes(self) -> int:
+        """Memory that the kept maps and frames take."""
+        kept = self.backend.map_bytes * len(self.spool) if self.detections.maps else 0
+        return kept + min(len(self.spool) * self.letterbox.size**2, MEMORY_BYTES)
 
     def close(self) -> None:
         """Free the frames."""

@@ -1,12 +1,15 @@
-"""`Tracking`: what tracking a clip gives."""
+"""`Tracking`: what tracking a clip gives, and `Retrackable`: what can be asked to do it again."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from echo_keypoints.clip import ClipHeader
 from echo_keypoints.tracking.anchors import Anchor
 from echo_keypoints.tracking.letterbox import LetterBox
 
@@ -42,3 +45,44 @@ class Tracking:
     letterbox: LetterBox
     backend: str
     models: dict[str, str]
+
+
+class Tracks(Protocol):
+    """The part of `Tracking` that an editor needs."""
+
+    @property
+    def points_px(self) -> NDArray[np.float64]: ...  # noqa: D102
+
+    @property
+    def confidence(self) -> NDArray[np.float64]: ...  # noqa: D102
+
+    @property
+    def anchors(self) -> tuple[Anchor, ...]: ...  # noqa: D102
+
+
+class Weights(Protocol):
+    """The part of a back end that an editor needs."""
+
+    @property
+    def models(self) -> Mapping[str, str]: ...  # noqa: D102
+
+
+class Retrackable(Protocol):
+    """A clip that is ready to be tracked again: a `Session`, or one that a server holds."""
+
+    @property
+    def header(self) -> ClipHeader: ...  # noqa: D102
+
+    @property
+    def backend(self) -> Weights: ...  # noqa: D102
+
+    def track(
+        self,
+        anchors: Sequence[Anchor] = (),
+        *,
+        query: tuple[int, ArrayLike] | None = None,
+        reference: str | int = "confidence",
+        iterations: int = 5,
+    ) -> Tracks:
+        """Track the landmarks through the anchors; see `Session.track`."""
+        ...
