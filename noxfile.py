@@ -21,3 +21,10 @@ def slicer(session: nox.Session) -> None:
     """Files for Slicer, loaded by the MRML of slicer-core, which pins its own VTK."""
     session.install("-c", "constraints.txt", "-e", ".", "slicer-core", "pytest")
     session.run("pytest", "tests/writers/test_slicer.py", *session.posargs)
+
+
+@nox.session
+def label(session: nox.Session) -> None:
+    """The MONAI Label server, started for real, with the pins of its own environment."""
+    session.install("-r", "monailabel_app/requirements.txt", "pytest", "psutil")
+    session.run("pytest", "tests/label", "tests/label_client", *session.posargs, env={"OMP_NUM_THREADS": "2"})

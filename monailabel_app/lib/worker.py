@@ -1,0 +1,195 @@
+"""A training's own process: ``python -m lib.worker FOLDER`` from the bundle's folder.
+
+Bundle config → best weights → ONNX files → validation of the whole tracker against the version it started from.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from ignite.engine import Events
+from monai.bundle import ConfigWorkflow
+
+from echo_keypoints.data.points import read_labels
+from echo_keypoints.errors import EchoKeypointsError
+from echo_keypoints.readers import open_clip
+from echo_keypoints.results import atomic_path
+from echo_keypoints.tracking import load_backend, open_session
+from echo_keypoints.training.export import export_models
+
+CONFIGS = {
+    "sknet": ["configs/train_sknet.json", "configs/fine_tune.json"],
+    "trnet": ["configs/train_trnet.json", "configs/dis_teacher.json"],
+}
+SLACK = 1.02
+"""A version may be worse than its parent by this factor, which is noise on a handful of clips."""
+
+
+def main(folder: Path) -> int:
+    """Do what ``order.json`` says.
+
+    Returns:
+        0, or 1 after a failure that has been written to ``status.json``.
+    """
+    _end_with_parent()
+    order = json.loads((folder / "order.json").read_text(encoding="utf-8"))
+    try:
+        candidate = folder / "candidate"
+        if not (candidate / "refiner.onnx").is_file():
+            train(order, folder)
+            _tell(folder, order["options"]["epochs"], "The weights are exported.")
+            export(order, folder, candidate)
+        _tell(folder, order["options"]["epochs"], "The new weights are validated.")
+        verdict = validate(order["model"], order["validate"], Path(order["parent_folder"]), candidate)
+        _write(folder / "verdict.json", verdict)
+    except EchoKeypointsError as error:
+        _tell(folder, 0, "", error=str(error))
+        return 1
+    return 0
+
+
+def train(order: Mapping[str, Any], folder: Path) -> None:
+    """Run the bundle's training; it goes on from the last checkpoint of the folder, if there is one."""
+    model, parent = order["model"], Path(order["parent_folder"])
+    overrides: dict[str, Any] = {
+        **order["options"],
+        "bundle_root": ".",
+        "output_dir": str(folder / "run"),
+        "weights": str(parent / f"{model}.pt"),
+        "train::data": order["train"],
+        "validate::data": order["validate"],
+        "warmup": 0,
+        "resume": True,
+        "progress": False,
+        "workers": 0,
+    }
+    if not torch.cuda.is_available():
+        overrides["precision"] = "float32"
+    if model == "trnet":
+        overrides["sknet_weights"] = str(parent / "sknet.pt")
+    workflow = ConfigWorkflow(
+        config_file=CONFIGS[model], workflow_type="train", run_id="training", **overrides
+    )
+    workflow.initialize()
+    trainer = workflow.parser.get_parsed_content("train::trainer")
+    evaluator = workflow.parser.get_parsed_content("validate::evaluator")
+    trainer.add_event_handler(
+        Events.EPOCH_COMPLETED,
+        lambda engine: _tell(
+            folder, engine.state.epoch, "The network learns.", metrics=_finite(evaluator.state.metrics)
+        ),
+    )
+    _tell(folder, 0, "The network learns.")
+    workflow.run()
+    workflow.finalize()
+
+
+def export(order: Mapping[str, Any], folder: Path, candidate: Path) -> None:
+    """Put the new weights beside the parent's other ones, and write the ONNX files of all of them."""
+    made = folder / "candidate.part"
+    shutil.rmtree(made, ignore_errors=True)
+    made.mkdir()
+    model, parent = order["model"], Path(order["parent_folder"])
+    for name in ("sknet.pt", "trnet.pt"):
+        shutil.copyfile(parent / name, made / name)
+    shutil.copyfile(folder / "run" / f"{model}.pt", made / f"{model}.pt")
+    export_models(made)
+    os.replace(made, candidate)
+
+
+def validate(model: str, items: Sequence[Mapping[str, str]], parent: Path, candidate: Path) -> dict[str, Any]:
+    """Track the clips that were held out by both sets of weights, and compare with what people set.
+
+    Args:
+        model: what was trained: of ``sknet`` the tracks from end to end count, of ``trnet`` those from a person's
+            points on another frame, if there are any.
+        items: clips with labels.
+        parent, candidate: folders of the weights.
+
+    Returns:
+        ``{"metrics", "accepted", "reason"}``; distances are in px of model space.
+    """
+    new, old = (errors_px(folder, items) for folder in (candidate, parent))
+    metrics = {**_finite(new), **{f"parent_{name}": value for name, value in _finite(old).items()}}
+    key = "tracking_px" if model == "trnet" and math.isfinite(old["tracking_px"]) else "end_to_end_px"
+    accepted = bool(new[key] <= old[key] * SLACK)
+    verdict = "passed" if accepted else "did not pass"
+    reason = (
+        f"it {verdict} its validation: mean error {new[key]:.2f} px against {old[key]:.2f} px of its parent "
+        f"on {len(items)} held-out clip{'s' if len(items) > 1 else ''}."
+    )
+    return {"metrics": metrics, "accepted": accepted, "reason": reason}
+
+
+def errors_px(folder: Path, items: Sequence[Mapping[str, str]]) -> dict[str, float]:
+    """Mean distances from people's points, in model px: of detector, tracker, and tracker from a person's frame."""
+    backend = load_backend("torch", folder)
+    found: dict[str, list[float]] = {"detector_px": [], "end_to_end_px": [], "tracking_px": []}
+    for item in items:
+        labels = read_labels(Path(item["label"]))
+        with open_session(open_clip(item["image"]), backend) as session:
+            box = session.letterbox
+
+            def add(
+                name: str,
+                points: np.ndarray,
+                skip: int = -1,
+                labels: Mapping[int, np.ndarray] = labels,
+                to_model: Any = box.to_model,
+            ) -> None:
+                for frame, truth in labels.items():
+                    if frame != skip:
+                        distance = np.linalg.norm(to_model(points[frame]) - to_model(truth), axis=-1)
+                        found[name] += list(distance[np.isfinite(distance)])
+
+            add("detector_px", session.detect().points_px)
+            add("end_to_end_px", session.track().points_px)
+            whole = [frame for frame, points in sorted(labels.items()) if np.isfinite(points).all()]
+            if len(labels) > 1 and whole:
+                query = (whole[0], labels[whole[0]])
+                add("tracking_px", session.track(query=query).points_px, skip=whole[0])
+    return {name: float(np.mean(values)) if values else math.nan for name, values in found.items()}
+
+
+def _end_with_parent() -> None:
+    """End this process when the server that started it is gone, even by kill -9."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(3)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _tell(folder: Path, epoch: int, message: str, **facts: Any) -> None:
+    _write(folder / "status.json", {"epoch": epoch, "message": message, **facts})
+
+
+def _finite(metrics: Mapping[str, Any]) -> dict[str, float]:
+    return {name: float(value) for name, value in metrics.items() if math.isfinite(float(value))}
+
+
+def _write(path: Path, document: Mapping[str, Any]) -> None:
+    with atomic_path(path) as part:
+        part.write_text(json.dumps(document, indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s: %(message)s", stream=sys.stdout
+    )
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,53 @@
+"""MONAI Label's own client class, as the stock Slicer module uses it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from monailabel.client import MONAILabelClient
+
+from conftest import CLIPS, SAMPLE, Server
+from echo_keypoints.anatomy import LANDMARK_NAMES
+from echo_keypoints.results import load_result
+
+
+def test_info_sample_infer_save_and_scores(server: Server, tmp_path: Path) -> None:
+    client = MONAILabelClient(server.url, tmpdir=str(tmp_path), client_id="stock user")
+    assert not client.auth_enabled()
+    info = client.info()
+    assert set(info["models"]) == {"sknet", "trnet", "refine"} and info["labels"] == list(LANDMARK_NAMES)
+    assert all(model["type"] == "detection" for model in info["models"].values())
+    sample = client.next_sample("first", {})
+    assert sample["id"] == CLIPS[0]
+
+    file, params = client.infer("trnet", sample["id"], {"result_extension": ".nrrd", "frame": 4})
+    assert str(file).endswith(".mrk.json")
+    (points,) = json.loads(Path(file).read_text())["markups"]
+    assert points["type"] == "Fiducial"
+    assert [point["label"] for point in points["controlPoints"]] == list(LANDMARK_NAMES)
+    sx, sy = params["clip"]["spacing_mm"]
+    x, y = params["tracks"]["points_px"][4][0]
+    assert points["controlPoints"][0]["position"][:2] == pytest.approx([x * sx, y * sy], abs=1e-3)
+
+    label = tmp_path / "label.json"
+    label.write_text(json.dumps(params))
+    assert client.save_label(sample["id"], str(label), tag="final", params={})["label"] == sample["id"]
+    assert client.save_label(sample["id"], str(label), tag="final", params={})["version"] == 2
+    assert client.next_sample("first", {})["id"] == CLIPS[1]
+    copy = client.download_label(sample["id"], "final")
+    assert load_result(copy).clip.frame_count == 16
+    everything = client.datastore()["objects"]
+    assert set(everything) == set(CLIPS) and everything[CLIPS[0]]["labels"]["final"]["ext"] == ".json"
+
+
+def test_upload_and_errors(server: Server, tmp_path: Path) -> None:
+    client = MONAILabelClient(server.url, tmpdir=str(tmp_path))
+    assert client.upload_image(str(SAMPLE), "uploaded.1.dcm")["image"] == "uploaded.1.dcm"
+    with pytest.raises(Exception, match="no such clip"):
+        client.infer("trnet", "nothing", {})
+    with pytest.raises(Exception, match=r"result\.json"):
+        text = tmp_path / "label.json"
+        text.write_text("no json")
+        client.save_label(CLIPS[1], str(text))
