@@ -25,7 +25,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echo_keypoints.analysis import analyze_clip, analyze_source
-from echo_keypoints.clip import Clip
 from echo_keypoints.readers import open_clip, read_clip
 from echo_keypoints.results import RESULT_NAME, AnalysisResult, save_result
 from echo_keypoints.tracking import Anchor, load_backend, open_session
@@ -91,22 +90,42 @@ def time_steps(path: Path, backend: Backend, repeat: int) -> list[Timing]:
             measure("  correct one frame (anchor)", correct, repeat),
             measure("  refine", lambda: session.track(reference=next(references)), repeat),
             measure("  write result.json", write, repeat),
-            *_time_pictures(result, clip, Path(folder), repeat),
         ]
 
 
-def _time_pictures(result: AnalysisResult, clip: Clip, folder: Path, repeat: int) -> list[Timing]:
+def time_outputs(path: Path, result: AnalysisResult, folder: Path, repeat: int) -> list[Timing]:
+    """Time all outputs of a result together and each of the larger alone; pictures read the clip's file anew.
+
+    Args:
+        path: the clip.
+        result: of it.
+        folder: where to write; all files are there afterwards.
+        repeat: repetitions.
+    """
+    from echo_keypoints.readers.dicom_study import find_study
+    from echo_keypoints.writers.outputs import write_outputs
     from echo_keypoints.writers.overlay import painted_frames
     from echo_keypoints.writers.plot import write_plot
+    from echo_keypoints.writers.report import HTML_NAME, PDF_NAME, read_report
     from echo_keypoints.writers.video import write_mp4
 
-    def video() -> None:
-        frames = painted_frames(result, clip.as_source())
-        write_mp4(frames, clip.header.frame_times_s, folder / "overlay.mp4")
+    source = open_clip(path)
+    study = find_study(path, source.header)
 
+    def video() -> None:
+        write_mp4(painted_frames(result, source), result.clip.frame_times_s, folder / "overlay.mp4")
+
+    report = read_report(result, source)
+    parts: list[tuple[str, Callable[[], object]]] = [
+        ("overlay.mp4", video),
+        ("curves.png", lambda: write_plot(result, folder / "curves.png")),
+        ("report: read the clip", lambda: read_report(result, source)),
+        ("report.html", lambda: report.write_html(folder / HTML_NAME)),
+        ("report.pdf", lambda: report.write_pdf(folder / PDF_NAME)),
+    ]
     return [
-        measure("overlay.mp4", video, repeat),
-        measure("curves.png", lambda: write_plot(result, folder / "curves.png"), repeat),
+        measure("all outputs", lambda: write_outputs(result, source, folder, study=study), repeat),
+        *(measure(f"  {step}", work, repeat) for step, work in parts),
     ]
 
 
@@ -263,12 +282,16 @@ def main(arguments: list[str] | None = None) -> None:
         backend = load_backend(args.backend, args.models, args.threads)
         report["load_models_s"] = time.perf_counter() - start
         modules = ("echo_keypoints", "echo_keypoints.analysis")
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         timings = [
             *time_steps(path, backend, args.repeat),
+            *time_outputs(path, analyze_clip(path, backend=backend), folder, args.repeat),
             *time_peers(path, backend, args.repeat),
             *(time_import(module, args.repeat) for module in modules),
         ]
         _print_table(timings)
+        report["output_bytes"] = sizes = {file.name: file.stat().st_size for file in sorted(folder.iterdir())}
+        print(", ".join(f"{name} {size / 1e6:.2f} MB" for name, size in sizes.items()))
         report["clip"] = {"frames": header.frame_count, "width": header.width, "height": header.height}
         report["timings"] = [asdict(timing) for timing in timings]
         print(f"models loaded in {report['load_models_s']:.3f} s")

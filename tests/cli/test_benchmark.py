@@ -46,6 +46,7 @@ def test_all_is_measured_and_written(untrained, small_clip, tmp_path, capsys):
     assert report["clip"] == {"frames": 4, "width": 64, "height": 48}
     assert report["long_clip"]["frames"] == 6 and report["long_clip"]["wall_s"] > 0
     steps = [timing["step"].split()[0] for timing in report["timings"]]
-    assert {"end", "read", "detect", "refine", "write", "peer:", "import"} <= set(steps)
+    assert {"end", "read", "detect", "refine", "write", "all", "report.html", "peer:", "import"} <= set(steps)
+    assert 1000 < report["output_bytes"]["report.html"] < 6e6
     table = capsys.readouterr().out
     assert all(timing["step"] in table for timing in report["timings"])
