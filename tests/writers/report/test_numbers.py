@@ -30,4 +30,4 @@ def test_quantities_are_rounded_by_their_unit(value, unit, text):
 def test_spans_and_frames():
     assert span(42.0, 58.4, "mm") == "42.0–58.4" and span(6, 10, "mm") == "6–10"
     assert span(None, 0.42, "1") == "≤ 0.42" and span(30, None, "%") == "≥ 30" and span(None, None) == ""
-    assert frame(0) == "1" and frame(None) == DASH and number(0.0, "cm/s") == "0"
+    assert frame(0) == "1" and frame(None) == DASH and number(0.0, "cm/s") == "0.0"

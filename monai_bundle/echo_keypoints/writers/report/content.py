@@ -9,7 +9,7 @@ from typing import Any
 
 from echo_keypoints.results import AnalysisResult
 from echo_keypoints.writers.report.curves import times_known
-from echo_keypoints.writers.report.numbers import DASH, frame, number, quantity, seconds, span
+from echo_keypoints.writers.report.numbers import DASH, deviation, frame, number, quantity, seconds, span
 
 NOTICE = (
     "For research use only. Not for clinical use, diagnosis or treatment. Not a medical device; not cleared by "
@@ -35,16 +35,18 @@ _SOURCES = {
     "user": "set by a person",
 }
 _TRAIL_LETTERS = 160
+_KEYS = {"bsa_dubois_m2": "BSA, DuBois (m²)", "bsa_mosteller_m2": "BSA, Mosteller (m²)"}
 
 
 @dataclass(frozen=True)
 class Flag:
-    """What a named table of reference values says of a measurement."""
+    """What a named table of reference values says of a measurement; `direction` is ``above``, ``below`` or none."""
 
     table: str
     grade: str
     limits: str
     normal: bool
+    direction: str
 
 
 @dataclass(frozen=True)
@@ -207,7 +209,7 @@ def _row(name: str, index: Mapping[str, Any]) -> Row:
 def _basis(sd: float | None, count: int | None, unit: str | None) -> str:
     if not count:
         return ""
-    spread = "" if sd is None else f"SD {number(sd, unit)} · "
+    spread = "" if sd is None else f"SD {deviation(sd, unit)} · "
     return spread + ("single beat" if count == 1 else f"{count} beats")
 
 
@@ -229,7 +231,8 @@ def _geometry(shape: Mapping[str, Any]) -> Row:
 def _flag(flag: Mapping[str, Any], unit: str | None) -> Flag:
     grade = str(flag.get("grade") or "")
     limits = span(flag.get("low"), flag.get("high"), unit)
-    return Flag(str(flag["table"]), grade, limits, grade.lower() == "normal")
+    direction = next((word for word in ("below", "above") if word in grade), "")
+    return Flag(str(flag["table"]), grade, limits, grade == "normal", direction)
 
 
 def _groups(indices: Mapping[str, Mapping[str, Any]], rows: Mapping[str, Row]) -> Iterator[Group]:
@@ -296,8 +299,15 @@ def _facts(result: AnalysisResult) -> Iterator[tuple[str, tuple[tuple[str, str],
     yield "Scale and time", tuple(_scale(result))
     people = {key: value for key, value in (result.measurements.get("patient") or {}).items() if value}
     if people:
-        yield "Patient, as given", tuple((_words(key), str(value)) for key, value in people.items())
+        yield (
+            "Patient, as given",
+            tuple(
+                (_words(key), value if isinstance(value, str) else f"{value:.4g}")
+                for key, value in people.items()
+            ),
+        )
     conventions = dict(result.measurements.get("conventions") or {})
+    conventions.pop("indices", None)  # the table of measurements and the reasons name them all
     for moment in ("ed", "es"):
         used = {
             beat[f"{moment}_source"]: None for beat in result.beats if beat.get(f"{moment}_frame") is not None
@@ -335,6 +345,8 @@ def _scale(result: AnalysisResult) -> Iterator[tuple[str, str]]:
 
 def _words(key: str) -> str:
     """Turn a field's name into words, e.g. ``height_cm`` into ``Height (cm)``."""
+    if key in _KEYS:
+        return _KEYS[key]
     text, _, unit = key.rpartition("_")
     text = f"{text} ({unit})" if unit in ("cm", "kg", "years") else key
     return _sentence(text.replace("_", " "), end="")

@@ -7,16 +7,9 @@ from typing import Any
 
 DASH = "–"
 _DECIMALS = {
-    "mm": 1,
-    "cm": 2,
-    "px": 1,
-    "%": 0,
-    "ms": 0,
-    "g": 0,
-    "g/m2": 0,
-    "mL": 0,
-    "bpm": 0,
-    "1": 2,
+    **dict.fromkeys(("%", "ms", "g", "g/m2", "mL", "bpm"), 0),
+    **dict.fromkeys(("mm", "px", "g/m2.7", "cm/s"), 1),
+    **dict.fromkeys(("1", "cm", "cm/m2", "1/s", "circ/s"), 2),
     "mm/px": 4,
 }
 _SIGNS = {"1": "", "deg": "°", "m2": "m²", "g/m2": "g/m²", "cm/m2": "cm/m²", "g/m2.7": "g/m^2.7"}
@@ -50,6 +43,11 @@ def quantity(value: Any, unit: str | None = None) -> str:
     """Write a value and its unit, e.g. ``48.2 mm``."""
     text, mark = number(value, unit), sign(unit)
     return text if text == DASH or not mark else f"{text}{'' if mark == '°' else ' '}{mark}"
+
+
+def deviation(value: float, unit: str | None = None) -> str:
+    """Write a standard deviation, with a decimal even where values have none."""
+    return number(value, unit) if _decimals(value, unit) else f"{value:.1f}"
 
 
 def span(low: float | None, high: float | None, unit: str | None = None) -> str:

@@ -196,7 +196,7 @@ def _beats(content: Content) -> list[Flowable]:
         rows.append([*(paragraph(cell, look) for cell in cells), lines])
     head = ("Beat", "ED", "ES", "RR", *BEAT_INDICES, "Conf.", "Use")
     widths = (0.06, 0.12, 0.12, 0.08, *(0.075,) * len(BEAT_INDICES), 0.065, 0.18)
-    return [heading, table(head, rows, widths)]
+    return [heading, table(head, rows, widths), Spacer(0, 4), paragraph(COUNTING, SMALL)]
 
 
 def _quality(content: Content) -> list[Flowable]:
@@ -233,4 +233,4 @@ def _provenance(content: Content) -> list[Flowable]:
         parts.append(table(head, rows, (0.17, 0.15, 0.18, 0.28, 0.22)))
     else:
         parts.append(paragraph("No change was made to the automatic result.", FAINT))
-    return [*parts, Spacer(0, 8), paragraph(COUNTING, SMALL)]
+    return parts

@@ -132,12 +132,12 @@ def _figure(quantity: str) -> Html:
 
 
 def _flag(flag: Flag) -> Html:
-    limits = f" {flag.limits}" if flag.limits else ""
     return element(
         "span",
         element("b", flag.grade),
-        element("span", f"{flag.table}{limits}"),
-        class_="flag" + ("" if flag.normal else " beyond"),
+        f" {flag.table} ",
+        element("span", flag.limits, class_="limits") if flag.limits else None,
+        class_="flag" if flag.normal else f"flag beyond {flag.direction}".strip(),
     )
 
 
