@@ -69,8 +69,8 @@ def viewer(source: str, cine: Cine, frame_count: int) -> Html:
                 "div",
                 _button("back", "‹", "One frame back"),
                 _button("forward", "›", "One frame on"),
-                _button("ed", "ED", "Next end-diastole"),
-                _button("es", "ES", "Next end-systole"),
+                _button("ed", "ED", "ED: next end-diastole"),
+                _button("es", "ES", "ES: next end-systole"),
                 class_="set",
             ),
             element(
