@@ -11,6 +11,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from echo_keypoints.evaluation.peers.detectors.deeplab import DeepLab
+from echo_keypoints.evaluation.peers.detectors.echoglad import EchoGLAD
 from echo_keypoints.evaluation.peers.engine import Engine
 from echo_keypoints.networks.flownet import FlowNet
 from echo_keypoints.networks.sknet import SKNet
@@ -27,9 +29,11 @@ class MovingTexture(NamedTuple):
 
 @pytest.fixture(scope="session")
 def weights_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Random weights of the three networks, small preset."""
+    """Random weights of the three networks, small preset, and of the detectors of others."""
     folder = tmp_path_factory.mktemp("weights")
     torch.manual_seed(0)
+    save_weights(DeepLab.from_preset("small", size=64), folder / "echonet_lvh.pt")
+    save_weights(EchoGLAD.from_preset("small", widths=(8, 8, 8), size=64), folder / "echoglad.pt")
     for name, network in (("sknet", SKNet), ("flownet", FlowNet), ("trnet", TRNet)):
         save_weights(network.from_preset("small"), folder / f"{name}.pt")
     return folder

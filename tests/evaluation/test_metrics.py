@@ -116,3 +116,22 @@ def test_shapes_must_match() -> None:
         metrics.mpe(TRUTH[:2], TRUTH)
     with pytest.raises(ValueError, match="shape"):
         metrics.ave(TRUTH[:, :3], TRUTH[:, :3])
+
+
+def test_detection_rate_counts_the_limit_itself_and_never_what_is_not_a_number() -> None:
+    predicted = shifted((0, 0, 3, 4), (1, 1, 5.1, 0), (2, 2, np.nan, 0))
+    assert metrics.detection_rate(predicted, TRUTH, 5.0) == pytest.approx(10 / 12)
+    only_first = np.array([True, False, False])
+    assert metrics.detection_rate(predicted, TRUTH, 4.9, only_first) == pytest.approx(3 / 4)
+
+
+def test_survival_ends_for_good_and_goes_both_ways() -> None:
+    truth = np.zeros((6, 4, 2))
+    predicted = truth.copy()
+    predicted[3, 0, 0] = 8.1  # at 128 px: 16.2 px at 256; the point is back in frame 4, but dead
+    predicted[0, 1, 0] = 9.0
+    predicted[2, :, 0] = 50.0  # the query frame itself does not count
+    # 5 frames of 4 points; point 0 loses frames 3, 4 and 5, point 1 loses frame 0.
+    assert metrics.survival(predicted, truth, (128, 128), 2) == pytest.approx(16 / 20)
+    assert metrics.survival(predicted, truth, (128, 128), 2, limit=17) == pytest.approx(19 / 20)
+    assert np.isnan(metrics.survival(truth[:1], truth[:1], (128, 128), 0))

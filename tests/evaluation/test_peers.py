@@ -6,15 +6,27 @@ from numpy.typing import NDArray
 
 from echo_keypoints.errors import EchoKeypointsError, ModelError
 from echo_keypoints.evaluation.peers.engine import Engine, as_clip
+from echo_keypoints.evaluation.peers.external.checkout import PEERS, PEERS_VARIABLE, find_peer
 from echo_keypoints.evaluation.peers.protocol import ClipTracker
 from echo_keypoints.evaluation.peers.registry import TRACKERS, choose
 from echo_keypoints.evaluation.peers.stepping import chain, direct, patch_likeness
 
-CLASSICAL = [name for name, entry in TRACKERS.items() if not entry.ours]
+INSTALLED = [name for name, entry in TRACKERS.items() if not entry.external]
+CLASSICAL = [name for name in INSTALLED if not TRACKERS[name].ours]
 QUERY_FRAME = 2
 
 
-@pytest.mark.parametrize("name", TRACKERS)
+@pytest.fixture(params=TRACKERS)
+def name(request: pytest.FixtureRequest) -> str:
+    """Every tracker; those that a user installs, where ECHO_KEYPOINTS_PEERS has them."""
+    if TRACKERS[request.param].external:
+        try:
+            find_peer(request.param)
+        except ModelError as error:
+            pytest.skip(str(error))
+    return request.param
+
+
 def test_contract(name: str, engine: Engine, moving_texture) -> None:
     video, query = moving_texture.video.copy(), moving_texture.tracks[QUERY_FRAME].copy()
     tracker = TRACKERS[name].make(engine)
@@ -35,8 +47,8 @@ def test_contract(name: str, engine: Engine, moving_texture) -> None:
 def test_follows_a_known_motion_both_ways(name: str, engine: Engine, moving_texture) -> None:
     video, truth = moving_texture
     found = TRACKERS[name].make(engine).track(video, QUERY_FRAME, truth[QUERY_FRAME])
-    # The parabola of block matching is a little biased, which adds up over the four steps.
-    assert np.abs(found.points - truth).max() < 0.3
+    # The parabola of block matching and PyMUST's smooth field are a little biased, which adds up over four steps.
+    assert np.abs(found.points - truth).max() < (0.6 if name == "speckle" else 0.3)
     assert found.confidence.min() > 0.9
 
 
@@ -95,3 +107,20 @@ def test_choice_by_name() -> None:
 def test_missing_weights_are_one_sentence(tmp_path) -> None:
     with pytest.raises(ModelError, match=r"flownet\.pt"):
         TRACKERS["flownet"].make(Engine("torch", tmp_path))
+
+
+def test_every_peer_says_how_to_get_it(tmp_path, monkeypatch) -> None:
+    monkeypatch.delenv(PEERS_VARIABLE, raising=False)
+    external = [name for name, entry in TRACKERS.items() if entry.external]
+    assert sorted(external) == sorted(PEERS)
+    for name in external:
+        with pytest.raises(ModelError, match=PEERS_VARIABLE):
+            TRACKERS[name].make(Engine("torch", tmp_path))
+        peer = PEERS[name]
+        with monkeypatch.context() as scope:
+            scope.setenv(PEERS_VARIABLE, str(tmp_path))
+            with pytest.raises(ModelError, match=f"github.com/{peer.repository}"):
+                find_peer(name)
+            (tmp_path / peer.folder).mkdir(exist_ok=True)
+            with pytest.raises(ModelError, match=peer.weights):
+                find_peer(name)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from echo_keypoints.evaluation.statistics import bootstrap_mean
+from echo_keypoints.evaluation.statistics import bootstrap, bootstrap_mean
 
 
 def test_interval_matches_the_normal_one_for_many_clips() -> None:
@@ -26,3 +26,31 @@ def test_too_few_clips_have_no_interval() -> None:
 
 def test_one_failed_clip_spoils_the_mean() -> None:
     assert np.isnan(bootstrap_mean([1.0, float("nan")]).mean)
+
+
+def test_any_statistic_against_scipy() -> None:
+    from scipy.stats import bootstrap as reference
+
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=60)
+    y = x + rng.normal(size=60)
+
+    def correlation(a: np.ndarray, b: np.ndarray) -> float:
+        return float(np.corrcoef(a, b)[0, 1])
+
+    found = bootstrap(correlation, x, y, resamples=2000)
+    expected = reference(
+        (x, y), correlation, paired=True, vectorized=False, method="percentile", n_resamples=2000, rng=2
+    ).confidence_interval
+    assert found.mean == pytest.approx(correlation(x, y)) and found.clips == 60
+    assert found.low == pytest.approx(expected.low, abs=0.03)
+    assert found.high == pytest.approx(expected.high, abs=0.03)
+
+
+def test_resamples_that_define_nothing_do_not_count() -> None:
+    def only_mixed(labels: np.ndarray) -> float:
+        return float(labels.mean()) if 0 < labels.mean() < 1 else float("nan")
+
+    found = bootstrap(only_mixed, [0, 1])
+    assert found.mean == 0.5 and found.low == found.high == 0.5
+    assert np.isnan(bootstrap(only_mixed, [1]).low)

@@ -25,6 +25,11 @@ _COMMANDS = {
         "echo_keypoints.evaluation.cli",
         "score the tracking against known landmarks and other trackers",
     ),
+    "reproduce": (
+        "echo_keypoints.evaluation.reproduce.cli",
+        "run an experiment of the paper and write its table or figure",
+    ),
+    "convert": ("echo_keypoints.cli.convert", "turn landmarks from one file format into another"),
     "export": ("echo_keypoints.cli.export", "turn trained weights into the ONNX files that inference uses"),
 }
 """Name → module with `add_arguments(parser)` and `run(args) -> int`, and what it does."""

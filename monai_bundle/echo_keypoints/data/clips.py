@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -48,14 +49,14 @@ class _Endless(Dataset[dict[str, Tensor]]):
     """Items of a list in a new random order in every pass.
 
     Args:
-        data: ``{"image": …, "label": …}``.
+        data: ``{"image": …, "label": …}``, or ``"points"`` in place of ``"label"`` (`folders.Item`).
         size: side of the frames.
         augment: vary geometry and grey values.
         seed: of order and choices.
     """
 
     def __init__(
-        self, data: Sequence[Mapping[str, str]], size: int = 224, augment: bool = True, seed: int = 0
+        self, data: Sequence[Mapping[str, Any]], size: int = 224, augment: bool = True, seed: int = 0
     ) -> None:
         self.data = list(data)
         self.size, self.augment, self.seed = size, augment, seed
@@ -63,7 +64,7 @@ class _Endless(Dataset[dict[str, Tensor]]):
     def __len__(self) -> int:
         return len(self.data) * (PASSES if self.augment else 1)
 
-    def _draw(self, index: int) -> tuple[Mapping[str, str], np.random.Generator]:
+    def _draw(self, index: int) -> tuple[Mapping[str, Any], np.random.Generator]:
         """The clip of an item, and the item's own source of randomness."""
         turn, place = divmod(index, len(self.data))
         if self.augment:
@@ -83,7 +84,7 @@ class ClipWindows(_Endless):
 
     def __init__(
         self,
-        data: Sequence[Mapping[str, str]],
+        data: Sequence[Mapping[str, Any]],
         frame_count: int = 32,
         size: int = 224,
         augment: bool = True,
@@ -120,14 +121,14 @@ class LabelledFrames(_Endless):
 
     def __init__(
         self,
-        data: Sequence[Mapping[str, str]],
+        data: Sequence[Mapping[str, Any]],
         frames_per_clip: int = 4,
         size: int = 224,
         augment: bool = True,
         seed: int = 0,
     ) -> None:
         items = labelled(data)
-        labels = [read_labels(Path(item["label"])) for item in items]
+        labels = [item.get("points") or read_labels(Path(item["label"])) for item in items]
         self.labels: dict[str, Labels] = {
             item["image"]: label for item, label in zip(items, labels, strict=True) if label
         }
@@ -142,7 +143,7 @@ class LabelledFrames(_Endless):
         known = sorted(labels)
         if known[-1] >= len(video):
             raise LabelError(
-                f"{Path(item['label']).name} labels frame {known[-1]}, but its clip has {len(video)} frames."
+                f"Frame {known[-1]} of {Path(item['image']).name} is labelled, but it has {len(video)} frames."
             )
         order = rng.permutation(len(known)) if self.augment else np.arange(len(known))
         chosen = [known[i] for i in np.resize(order, self.frames_per_clip)]

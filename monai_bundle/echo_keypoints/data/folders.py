@@ -6,16 +6,19 @@ import logging
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from echo_keypoints.data.points import find_labels
+from echo_keypoints.data.splits import check_apart
 from echo_keypoints.errors import ClipError
 from echo_keypoints.readers import open_clip
 from echo_keypoints.results import RESULT_NAME
 
 logger = logging.getLogger(__name__)
 
-Item = dict[str, str]
-"""``{"image": path of a clip}``, with ``"label"``, path of its landmarks, if it has any: MONAI's form."""
+Item = dict[str, Any]
+"""``{"image": path of a clip}``, with ``"label"``, path of its landmarks, or ``"points"``, the landmarks themselves
+(`points.Labels`), if it has any: MONAI's form."""
 
 _NOT_CLIPS = {".json", ".csv", ".txt", ".md", ".pt", ".lock"}
 _STILLS = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
@@ -74,7 +77,7 @@ def clip_items(dataset_dir: str | None, part: str, validation_share: float = 0.2
         None without a folder.
 
     Raises:
-        ClipError: the folder is missing, or a part is empty.
+        ClipError: the folder is missing, a part is empty, or the same clip is in both (`LeakError`).
         ValueError: no such part.
     """
     if part not in ("train", "validate"):
@@ -82,23 +85,27 @@ def clip_items(dataset_dir: str | None, part: str, validation_share: float = 0.2
     if not dataset_dir:
         return None
     root = Path(dataset_dir)
-    items = [
-        item
-        for item in find_clips(dataset_dir)
-        if _held_out(_patient(Path(item["image"]), root), validation_share) == (part == "validate")
-    ]
+    parts: dict[str, list[Item]] = {"train": [], "validate": []}
+    for item in find_clips(dataset_dir):
+        held_out = _held_out(_patient(Path(item["image"]), root), validation_share)
+        parts["validate" if held_out else "train"].append(item)
+    check_apart(
+        {name: [Path(item["image"]) for item in found] for name, found in parts.items()},
+        lambda clip: _patient(clip, root),
+    )
+    items = parts[part]
     if not items:
         raise ClipError(f"{root.name} has no clips to {part} with: add some, or change validation_share.")
     return items
 
 
-def labelled(items: Sequence[Mapping[str, str]]) -> list[Item]:
+def labelled(items: Sequence[Mapping[str, Any]]) -> list[Item]:
     """Keep the clips that have labels.
 
     Raises:
         ClipError: none has.
     """
-    kept = [dict(item) for item in items if item.get("label")]
+    kept = [dict(item) for item in items if item.get("label") or item.get("points")]
     if not kept:
         raise ClipError(
             "None of the clips has landmarks: put clip.json or clip.csv beside clip.dcm (see docs/README.md)."

@@ -45,6 +45,7 @@ def read_labels(path: Path) -> Labels:
 
             - JSON ``{"frames": {"12": [[x, y], null, [x, y], [x, y]], …}}``, null for one not set;
             - a ``result.json`` of ours, of which only the anchors count, the frames that a person set;
+            - the truth that ``echo-keypoints simulate`` writes beside a phantom clip: all of its frames;
             - CSV with the columns ``frame, landmark, x, y``, one landmark a row.
 
     Raises:
@@ -63,6 +64,8 @@ def _from_json(document: Mapping[str, Any]) -> Labels:
     if "tracks" in document:
         anchors = document["tracks"]["anchors"]
         return {int(anchor["frame"]): _four(anchor["points_px"]) for anchor in anchors}
+    if "points_px" in document:
+        return {frame: _four(points) for frame, points in enumerate(document["points_px"])}
     return {_frame(frame): _four(points) for frame, points in document["frames"].items()}
 
 

@@ -7,6 +7,7 @@ give; their validation parts have the phantom's.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -15,7 +16,7 @@ from echo_keypoints.data.clips import ClipWindows, LabelledFrames
 from echo_keypoints.data.pairs import FramePairs
 from echo_keypoints.data.phantoms import VALIDATION_SEED, PhantomClips, PhantomFrames, TrackedPhantomClips
 
-Items = Sequence[Mapping[str, str]] | None
+Items = Sequence[Mapping[str, Any]] | None
 Source = Dataset[dict[str, Tensor]]
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from echo_keypoints.data.simulation import simulate_clip
 from echo_keypoints.errors import ClipError
 from echo_keypoints.evaluation.cases import Case, exact_case
+from echo_keypoints.evaluation.labelled_sets import echonet_lvh_cases, is_echonet_lvh, labelled_cases
 from echo_keypoints.readers import read_clip
 
 TEST_SEED = 9_000_000
@@ -44,7 +45,8 @@ def find_datasets(phantoms: int, folder: Path | None) -> tuple[list[DataSet], li
 
     Args:
         phantoms: number of fresh phantom clips; 0 leaves them out.
-        folder: with ``phantom_physics/*.npz`` and ``plax/annotations.json``; None for neither.
+        folder: with ``phantom_physics/*.npz`` and ``plax/annotations.json``, or EchoNet-LVH as published, or clips
+            with landmarks beside them (`labelled_sets`); None for none.
 
     Returns:
         The data sets, and a sentence for each that is missing.
@@ -56,12 +58,24 @@ def find_datasets(phantoms: int, folder: Path | None) -> tuple[list[DataSet], li
     notes = []
     if folder is None:
         return found, ["No data folder was given: only fresh phantoms were evaluated."]
+    if is_echonet_lvh(folder):
+        cases = tuple(echonet_lvh_cases(folder))
+        title = f"{len(cases)} test videos of EchoNet-LVH, annotated frames only"
+        return [*found, DataSet("echonet_lvh", title, False, cases)], notes
     physics = sorted((folder / "phantom_physics").glob("*.npz"))
+    annotations = folder / "plax" / "annotations.json"
+    if not physics and not annotations.is_file():
+        cases = tuple(labelled_cases(folder))
+        if not cases:
+            return found, [f"{folder.name} holds no labelled clips: only fresh phantoms were evaluated."]
+        return [
+            *found,
+            DataSet("labelled", f"{len(cases)} labelled clips of {folder.name}", False, cases),
+        ], notes
     if physics:
         found.append(third_party_phantoms(physics))
     else:
         notes.append("phantom_physics has no .npz files: skipped.")
-    annotations = folder / "plax" / "annotations.json"
     if annotations.is_file():
         found.append(annotated_clips(annotations))
     else:

@@ -26,6 +26,8 @@ Mask = NDArray[np.bool_]
 DELTA_SIZE = 256
 DELTA_THRESHOLDS = (1, 2, 4, 8, 16)
 FAILURE_PX = 40.0
+SURVIVAL_PX = 16.0
+"""At 256 × 256, the limit of PIPs++; EchoTracker takes 50."""
 
 
 def _pair(prediction: ArrayLike, truth: ArrayLike) -> tuple[Floats, Floats]:
@@ -63,6 +65,43 @@ def failure_rate(
     """Share (0..1) of the points that are farther than ``limit`` from the truth, or not a number."""
     errors = _select(point_errors(prediction, truth), frames)
     return _mean((~(errors <= limit)).astype(np.float64))
+
+
+def detection_rate(
+    prediction: ArrayLike, truth: ArrayLike, limit: float, frames: Mask | None = None
+) -> float:
+    """Successful detection rate (SDR), 0..1: the share of the points at most ``limit`` from the truth.
+
+    Tracks in mm give the SDR in mm, as SemiEchoTracker reports it at 1, 2, 3 and 4 mm.
+    """
+    errors = _select(point_errors(prediction, truth), frames)
+    return _mean((errors <= limit).astype(np.float64))
+
+
+def survival(
+    prediction: ArrayLike,
+    truth: ArrayLike,
+    size: tuple[int, int],
+    query_frame: int,
+    limit: float = SURVIVAL_PX,
+) -> float:
+    """Share (0..1) of frames that points live through: a point dies where it first errs by more than ``limit`` px.
+
+    PIPs++ (Zheng et al., ICCV 2023): the mean of the cumulative product of ``error <= limit`` at 256 × 256. Their
+    query is in the first frame; here points go both ways from it, and it does not count itself.
+
+    Args:
+        prediction: ``(T, 4, 2)``, consecutive frames.
+        truth: ``(T, 4, 2)``.
+        size: ``(W, H)`` of the frame that the points are given in.
+        query_frame: where the points are born.
+        limit: px at 256.
+    """
+    scale = DELTA_SIZE / np.asarray(size, np.float64)
+    predicted, true = _pair(prediction, truth)
+    right = np.linalg.norm((predicted - true) * scale, axis=-1) <= limit  # (T, 4)
+    ways = (right[query_frame + 1 :], right[:query_frame][::-1])
+    return _mean(np.concatenate([np.logical_and.accumulate(way) for way in ways]).astype(np.float64))
 
 
 def delta_avg(

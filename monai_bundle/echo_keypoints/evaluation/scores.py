@@ -12,6 +12,8 @@ from echo_keypoints.tracking.letterbox import MODEL_SIZE
 
 Scores = dict[str, float]
 
+SDR_MM = (1, 2, 3, 4)
+
 
 def score(case: Case, points: NDArray[np.float64], query_frame: int, *, given: bool) -> Scores:
     """Score the tracks of one clip.
@@ -65,12 +67,28 @@ def score_frames(
         each = metrics.ave(predicted, true)
         scores |= {f"ave_{name}_px": float(v) for name, v in zip(LANDMARK_NAMES, each, strict=True)}
         scores["ave_px"] = float(each.mean())
-    return scores | _in_mm(scores, case.mm_per_px)
+        if query is not None:
+            scores["survival_percent"] = 100 * metrics.survival(predicted, true, size, query)
+    return scores | _in_mm(scores, case.mm_per_px) | _detected(predicted, true, counted, case.mm_per_px)
 
 
 def _lengths(metric: str, values: NDArray[np.float64]) -> Scores:
     named = {f"{metric}_{name}_px": float(v) for name, v in zip(SEGMENT_NAMES, values, strict=True)}
     return {**named, f"{metric}_sum_px": float(values.sum())}
+
+
+def _detected(
+    predicted: NDArray[np.float64],
+    true: NDArray[np.float64],
+    counted: NDArray[np.bool_],
+    mm_per_px: float | None,
+) -> Scores:
+    if mm_per_px is None:
+        return {}
+    return {
+        f"sdr_{mm}mm_percent": 100 * metrics.detection_rate(predicted, true, mm / mm_per_px, counted)
+        for mm in SDR_MM
+    }
 
 
 def _in_mm(scores: Scores, mm_per_px: float | None) -> Scores:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -81,10 +82,15 @@ class SKNetTracker:
 
 
 class TRNetTracker:
-    """The whole engine: from a query, or end to end where there is none."""
+    """The whole engine: from a query, or end to end where there is none.
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    Args:
+        engine: with the weights.
+        options: of `Session.track`: ``reference``, ``iterations``, ``consensus``.
+    """
+
+    def __init__(self, engine: Engine, **options: Any) -> None:
+        self._engine, self._options = engine, options
 
     def track(self, video: Video, query_frame: int, query: Floats) -> Trajectories:
         """See `protocol.Tracker.track`."""
@@ -93,7 +99,7 @@ class TRNetTracker:
     def track_clip(self, clip: Clip, query: Query | None) -> Trajectories:
         """See `protocol.ClipTracker.track_clip`."""
         given = None if query is None else (query.frame, query.points)
-        tracking = self._engine.session(clip).track(query=given)
+        tracking = self._engine.session(clip).track(query=given, **self._options)
         return Trajectories(tracking.points_px, tracking.confidence)
 
 

@@ -25,6 +25,7 @@ class Entry:
         from_query: it can start from given points.
         ours: it needs our weights.
         default: it runs unless other trackers are asked for.
+        external: it is software that the user installs (`external`).
     """
 
     title: str
@@ -32,6 +33,28 @@ class Entry:
     from_query: bool = True
     ours: bool = False
     default: bool = True
+    external: bool = False
+
+
+def _external(name: str, title: str) -> Entry:
+    def make(_: Engine) -> Tracker:
+        from .external.make import make_external  # needs torch
+
+        return make_external(name)
+
+    return Entry(title, make, default=False, external=True)
+
+
+def _detector(name: str, engine: Engine) -> Tracker:
+    from .detectors import tracker  # needs torch
+
+    return getattr(tracker, name)(engine.weights(f"{name}.pt"))
+
+
+def _speckle(_: Engine) -> Tracker:
+    from .speckle import SpeckleTracking  # needs PyMUST
+
+    return SpeckleTracking()
 
 
 def _flownet(chained: bool, engine: Engine) -> Tracker:
@@ -43,6 +66,12 @@ def _flownet(chained: bool, engine: Engine) -> Tracker:
 TRACKERS: dict[str, Entry] = {
     "sknet": Entry("SK-net, each frame alone", SKNetTracker, from_query=False, ours=True),
     "trnet": Entry("TR-net", TRNetTracker, ours=True),
+    "trnet_plain": Entry(
+        "TR-net, as in the paper: the reference is not corrected",
+        partial(TRNetTracker, consensus=False),
+        ours=True,
+        default=False,
+    ),
     "flownet": Entry("FlowNet, chained", partial(_flownet, True), ours=True, default=False),
     "flownet_direct": Entry(
         "FlowNet, from the reference", partial(_flownet, False), ours=True, default=False
@@ -52,6 +81,25 @@ TRACKERS: dict[str, Entry] = {
     "dis_direct": Entry("DIS flow, from the reference", lambda _: DIS(chained=False)),
     "dis_fine": Entry("DIS flow at full resolution, chained", lambda _: DIS(upsampling=2)),
     "block_matching": Entry("block matching 25 × 25, chained", lambda _: BlockMatching()),
+    "speckle": Entry("speckle tracking (PyMUST), chained", _speckle, default=False),
+    "echonet_lvh": Entry(
+        "EchoNet-LVH (DeepLabV3), trained here",
+        partial(_detector, "echonet_lvh"),
+        from_query=False,
+        ours=True,
+        default=False,
+    ),
+    "echoglad": Entry(
+        "EchoGLAD, trained here", partial(_detector, "echoglad"), from_query=False, ours=True, default=False
+    ),
+    "echotracker": _external("echotracker", "EchoTracker"),
+    "cotracker3_offline": _external("cotracker3_offline", "CoTracker3 offline"),
+    "cotracker3_online": _external("cotracker3_online", "CoTracker3 online"),
+    "cotracker2": _external("cotracker2", "CoTracker2"),
+    "bootstapir": _external("bootstapir", "BootsTAPIR"),
+    "tapir": _external("tapir", "TAPIR"),
+    "pips2": _external("pips2", "PIPs++"),
+    "myotracker": _external("myotracker", "MyoTracker"),
 }
 
 

@@ -1,0 +1,1 @@
+"""Landmarks in the files of others: Unity Imaging, EchoNet-LVH, 3D Slicer. Each module reads and writes one."""

@@ -1,0 +1,207 @@
+"""TR-nets that differ in one thing each, trained side by side on the same clips: what an ablation compares.
+
+All variants see the same batches, the same reference frames, the same first estimates and the same pseudo-labels,
+which are computed once for all. Their rows then differ by what was changed and not by luck of the draw, and a variant
+comes out the same whichever others are trained beside it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from echo_keypoints.data.sources import clips
+from echo_keypoints.errors import ModelError
+from echo_keypoints.evaluation.peers.engine import Engine
+from echo_keypoints.evaluation.reproduce.budget import Budget
+from echo_keypoints.losses import PseudoLoss, TrajectoryLoss
+from echo_keypoints.networks import FlowNet, SKNet, TRNet, load_weights, save_weights
+from echo_keypoints.tracking.backends.torch_backend import TorchBackend
+from echo_keypoints.training.classical_flow import DisFlow
+from echo_keypoints.training.handlers import running_average
+from echo_keypoints.training.pseudo import ChainedFlow
+from echo_keypoints.training.starts import StartVariety
+from echo_keypoints.training.trnet import TRNetObjective
+
+LEARNING_RATE = 1e-3
+PATCH_SCALE = 20.0
+HUBER_PX = 6.0
+"""The last two as in ``train_trnet.json``; the learning rate is higher, for shorter runs."""
+_KEPT_CHUNKS = 32
+"""SK-net's answers that are kept in an evaluation: more than the batches of a phantom clip."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One TR-net of an ablation; the defaults are the method.
+
+    Attributes:
+        pseudo, patch: terms of the loss.
+        context: SK-net's features among the inputs (the paper's semantic input).
+        alpha, beta: of eq. 5.
+    """
+
+    pseudo: bool = True
+    patch: bool = True
+    context: bool = True
+    alpha: float = 0.8
+    beta: float = 0.8
+
+    @property
+    def name(self) -> str:
+        """Name of its folder: what it has, and its hyper-parameters."""
+        parts = [name for name in ("pseudo", "patch", "context") if getattr(self, name)]
+        return "_".join([*parts, f"a{self.alpha:g}", f"b{self.beta:g}"])
+
+    def network(self) -> TRNet:
+        """A new TR-net; variants of the same architecture start from the same weights."""
+        torch.manual_seed(0)
+        return TRNet.from_preset("small", use_context=self.context)
+
+    def loss(self) -> TrajectoryLoss:
+        """Eq. 5 without the terms that the variant does not have."""
+        return TrajectoryLoss(
+            pseudo=PseudoLoss(huber_px=HUBER_PX) if self.pseudo else _Nothing(),  # type: ignore[arg-type]
+            alpha=self.alpha,
+            beta=self.beta,
+            patch_scale=PATCH_SCALE if self.patch else 0.0,
+        )
+
+
+class _Nothing(nn.Module):
+    """A term of a loss that is left out."""
+
+    def forward(self, points: Tensor, *_: Any) -> Tensor:
+        return points.new_zeros(())
+
+
+class Remembered(nn.Module):
+    """A frozen network that keeps its last answers: variants ask it the same one after the other.
+
+    Args:
+        network: to ask.
+        capacity: answers that are kept.
+    """
+
+    def __init__(self, network: nn.Module, capacity: int) -> None:
+        super().__init__()
+        self.network = network
+        self._known: deque[tuple[tuple[Tensor, ...], Any]] = deque(maxlen=capacity)
+
+    def forward(self, *inputs: Tensor) -> Any:
+        """Call the network."""
+        return self._recall(self.network, inputs)
+
+    def features(self, *inputs: Tensor) -> Any:
+        """Call its ``features``."""
+        return self._recall(self.network.features, inputs)  # type: ignore[arg-type]
+
+    def _recall(self, call: Callable[..., Any], inputs: tuple[Tensor, ...]) -> Any:
+        for asked, answer in self._known:
+            if len(asked) == len(inputs) and all(map(_same, asked, inputs)):
+                return answer
+        answer = call(*inputs)
+        self._known.append((inputs, answer))
+        return answer
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    return one.shape == other.shape and torch.equal(one, other)
+
+
+def prepare(variants: Sequence[Variant], budget: Budget, engine: Engine, folder: Path) -> dict[Variant, Path]:
+    """Train the variants that were not trained before.
+
+    Args:
+        variants: wanted.
+        budget: steps and clips.
+        engine: gives SK-net, which all variants share, and FlowNet if its weights are there.
+        folder: for the results; the variants of one budget and one SK-net are found again in it.
+
+    Returns:
+        Variant → folder with ``sknet.pt`` and ``trnet.pt``, as `Engine` takes it.
+
+    Raises:
+        ModelError: SK-net's weights are missing.
+    """
+    homes = {variant: folder / budget.name / "trnet" / variant.name for variant in variants}
+    missing = [variant for variant, home in homes.items() if not (home / "trnet.pt").is_file()]
+    if missing:
+        networks = _train(missing, budget, engine)
+        for variant, network in zip(missing, networks, strict=True):
+            homes[variant].mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(engine.weights("sknet.pt"), homes[variant] / "sknet.pt")
+            save_weights(network, homes[variant] / "trnet.pt")
+    return homes
+
+
+def teacher_of(engine: Engine) -> tuple[nn.Module, str]:
+    """The flow of the pseudo-labels, and its name: FlowNet where there are weights, else DIS."""
+    try:
+        return load_weights(engine.weights("flownet.pt"), FlowNet), "FlowNet"
+    except ModelError:
+        return DisFlow(), "DIS flow (OpenCV), as there are no weights of FlowNet"
+
+
+def backends(homes: Mapping[Variant, Path], sknet: Path) -> dict[Variant, Engine]:
+    """Variant → engine for its trackers; all ask one SK-net, which looks at every frame of a clip once.
+
+    Args:
+        homes: of `prepare`.
+        sknet: weights of the SK-net that they were trained with.
+    """
+    shared = Remembered(load_weights(sknet, SKNet), _KEPT_CHUNKS)
+    engines = {}
+    for variant, home in homes.items():
+        engines[variant] = Engine("torch", home)
+        trnet = load_weights(home / "trnet.pt", TRNet)
+        engines[variant].backend = TorchBackend(shared, trnet)  # type: ignore[arg-type]
+    return engines
+
+
+def _train(variants: Sequence[Variant], budget: Budget, engine: Engine) -> list[nn.Module]:
+    sknet = Remembered(load_weights(engine.weights("sknet.pt"), SKNet), budget.clips)
+    teacher = Remembered(ChainedFlow(teacher_of(engine)[0]), budget.clips)  # type: ignore[arg-type]
+    runs = [_Run(variant, sknet, teacher, budget.steps) for variant in variants]
+    data = clips("train", frames=runs[0].objective.network.window)
+    for step in tqdm(range(budget.steps), desc=f"train {len(variants)} TR-nets", unit="step"):
+        clip = step % budget.clips
+        batch = {"frames": data[clip]["frames"][None]}
+        for run in runs:
+            torch.manual_seed(clip)  # the same reference, window and first estimates for all
+            run.step(batch)
+    return [run.average.module for run in runs]
+
+
+class _Run:
+    """A variant in training: AdamW, warm-up and cosine, clipped gradients, averaged weights."""
+
+    def __init__(self, variant: Variant, sknet: Remembered, teacher: Remembered, steps: int) -> None:
+        self.objective = TRNetObjective(
+            variant.network(),
+            sknet,
+            teacher,
+            variant.loss(),
+            StartVariety(queries=1),  # type: ignore[arg-type]
+        )
+        parameters = [p for p in self.objective.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.AdamW(parameters, LEARNING_RATE, weight_decay=1e-4)
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, LEARNING_RATE, max(2, steps))
+        self.average = running_average(self.objective.network)
+
+    def step(self, batch: dict[str, Tensor]) -> None:
+        self.objective.train()
+        self.optimizer.zero_grad()
+        self.objective(batch)["loss"].backward()
+        nn.utils.clip_grad_norm_(self.objective.network.parameters(), 1.0)
+        self.optimizer.step()
+        self.schedule.step()
+        self.average.update_parameters(self.objective.network)
