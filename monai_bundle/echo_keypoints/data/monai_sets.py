@@ -32,7 +32,7 @@ class LoadClipd(MapTransform):
     """
 
     def __init__(self, keys: Hashable | Sequence[Hashable] = "image", size: int = 224) -> None:
-        super().__init__(keys)  # type: ignore[arg-type]
+        super().__init__(keys)
         self.size = size
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
@@ -65,7 +65,7 @@ class RandWindowd(MapTransform, RandomizableTransform):
     """
 
     def __init__(self, keys: Hashable | Sequence[Hashable] = "image", frame_count: int = 32) -> None:
-        MapTransform.__init__(self, keys)  # type: ignore[arg-type]
+        MapTransform.__init__(self, keys)
         RandomizableTransform.__init__(self, prob=1.0)
         self.frame_count = frame_count
 
@@ -86,7 +86,7 @@ class RandViewd(MapTransform, RandomizableTransform):
     """Turn, zoom and shift a clip with its points, and change gain, gamma and noise (`augment.random_view`)."""
 
     def __init__(self, keys: Hashable | Sequence[Hashable] = "image") -> None:
-        MapTransform.__init__(self, keys)  # type: ignore[arg-type]
+        MapTransform.__init__(self, keys)
         RandomizableTransform.__init__(self, prob=1.0)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
@@ -116,5 +116,5 @@ def clip_dataset(
     """
     transform = Compose([LoadClipd("image", size), *then])
     if cache_dir is None:
-        return Dataset(items, transform)  # type: ignore[arg-type]
+        return Dataset(items, transform)
     return PersistentDataset(items, transform, cache_dir)

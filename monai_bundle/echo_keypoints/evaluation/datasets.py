@@ -55,7 +55,7 @@ def find_datasets(phantoms: int, folder: Path | None) -> tuple[list[DataSet], li
         ClipError: the annotations cannot be read.
     """
     found = [fresh_phantoms(phantoms)] if phantoms else []
-    notes = []
+    notes: list[str] = []
     if folder is None:
         return found, ["No data folder was given: only fresh phantoms were evaluated."]
     if is_echonet_lvh(folder):

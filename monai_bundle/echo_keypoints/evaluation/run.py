@@ -53,15 +53,18 @@ class Comparison:
         entries: registry entries of the trackers, by name.
         engine: of our own trackers.
         end_to_end: also start every tracker from SK-net's reference, for which the engine needs its weights.
+        from_truth: start from true points at end-diastole.
 
     Raises:
         ModelError: weights that a tracker needs are missing.
     """
 
-    def __init__(self, entries: Mapping[str, Entry], engine: Engine, *, end_to_end: bool) -> None:
+    def __init__(
+        self, entries: Mapping[str, Entry], engine: Engine, *, end_to_end: bool, from_truth: bool = True
+    ) -> None:
         self._entries = dict(entries)
         self._engine = engine
-        self._end_to_end = end_to_end
+        self._end_to_end, self._from_truth = end_to_end, from_truth
         self._trackers: dict[str, Tracker] = {name: entry.make(engine) for name, entry in entries.items()}
 
     def run(self, dataset: str, case: Case) -> list[Run]:
@@ -70,7 +73,7 @@ class Comparison:
 
     def _runs(self, dataset: str, case: Case) -> Iterator[Run]:
         for name, entry in self._entries.items():
-            if entry.from_query:
+            if entry.from_query and self._from_truth:
                 yield self._run(dataset, case, TRUE_START, name, case.true_query())
         if self._end_to_end:
             reference = self._engine.reference(case.clip)

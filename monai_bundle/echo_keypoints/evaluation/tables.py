@@ -82,13 +82,14 @@ def make_tables(
         for start in (TRUE_START, DETECTED_START):
             mine = [run for run in runs if run.dataset == dataset.name and run.start == start]
             names = dict.fromkeys(run.tracker for run in mine)
-            rows = tuple(Row(name, titles[name], _estimates(mine, name, seed)) for name in names)
+            rows = tuple(Row(name, titles[name], estimates(mine, name, seed)) for name in names)
             if rows:
                 tables.append(Table(dataset.name, dataset.title, dataset.phantom, start, rows))
     return tables
 
 
-def _estimates(runs: Sequence[Run], tracker: str, seed: int) -> dict[str, Estimate]:
+def estimates(runs: Sequence[Run], tracker: str, seed: int = 0) -> dict[str, Estimate]:
+    """Estimate every metric that all clips of a tracker define."""
     scores = [run.scores for run in runs if run.tracker == tracker]
     shared = [name for name in scores[0] if all(name in other for other in scores)]
     return {name: bootstrap_mean([s[name] for s in scores], seed=seed) for name in shared}

@@ -98,7 +98,7 @@ def _write_table(clips: Clips, folder: Path, videos: Path | None) -> None:
     known = {
         Path(item["image"]).stem: Path(item["image"]) for item in find_clips(str(videos) if videos else None)
     }
-    rows = []
+    rows: list[dict[str, object]] = []
     for name, marks in sorted(clips.items()):
         if name not in known:
             raise LabelError(

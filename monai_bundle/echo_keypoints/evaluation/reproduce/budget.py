@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ class Budget:
         clips: different phantom clips in these steps, one in each.
         hyperparameters: values of α and of β in Figure 6.
         healthy, ill: patients of the cohort of Table 6: healthy ones, and of each disease.
+        cohort_trackers: of Table 6, by name in the registry; EchoNet-LVH and what is installed come on top.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Budget:
     hyperparameters: tuple[float, ...]
     healthy: int
     ill: int
+    cohort_trackers: tuple[str, ...] = ("trnet", "sknet", "klt", "dis_fine")
 
 
 _TINY = {
@@ -45,9 +47,32 @@ _SMALL = {"epochs": 10, "epoch_items": 60, "batch_size": 2, "val_hearts": 16, "v
 BUDGETS = {
     "tiny": Budget("tiny", 1, _TINY, 1, 1, (0.8,), 6, 5),  # does everything once: for tests
     "small": Budget("small", 20, _SMALL, 64, 16, (0.5, 0.8, 1.0), 30, 12),
-    "full": Budget("full", 100, {}, 12000, 12000, (0.4, 0.6, 0.7, 0.8, 0.9, 1.0), 75, 40),
+    "full": Budget(
+        "full",
+        100,
+        {},
+        12000,
+        12000,
+        (0.4, 0.6, 0.7, 0.8, 0.9, 1.0),
+        75,
+        40,
+        ("trnet", "sknet", "klt", "speckle", "dis_fine"),
+    ),
 }
 """Name → budget. ``small`` is for two CPU cores, ``full`` for a GPU."""
+
+
+def chosen_budget(name: str, phantoms: int | None = None) -> Budget:
+    """Look a budget up, with another number of test phantoms if one is given.
+
+    Raises:
+        EchoKeypointsError: that number is not positive.
+    """
+    if phantoms is None:
+        return BUDGETS[name]
+    if phantoms < 1:
+        raise EchoKeypointsError("--phantoms must be a positive number.")
+    return replace(BUDGETS[name], phantoms=phantoms)
 
 
 def train_detector(name: str, budget: Budget, folder: Path, data: Path | None = None) -> Path:

@@ -187,10 +187,10 @@ class _Run:
     def __init__(self, variant: Variant, sknet: Remembered, teacher: Remembered, steps: int) -> None:
         self.objective = TRNetObjective(
             variant.network(),
-            sknet,
+            sknet,  # type: ignore[arg-type]
             teacher,
             variant.loss(),
-            StartVariety(queries=1),  # type: ignore[arg-type]
+            StartVariety(queries=1),
         )
         parameters = [p for p in self.objective.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(parameters, LEARNING_RATE, weight_decay=1e-4)

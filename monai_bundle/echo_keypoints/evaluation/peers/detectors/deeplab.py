@@ -72,12 +72,14 @@ class Backbone(nn.Module):
                     )
                 )
                 inputs = inner * _EXPANSION
-            setattr(self, f"layer{index + 1}", nn.Sequential(*blocks))
+            self.add_module(f"layer{index + 1}", nn.Sequential(*blocks))
 
     def forward(self, x: Tensor) -> Tensor:
         """Give the features of the last layer."""
         x = self.pool(F.relu(self.bn1(self.conv1(x))))
-        return self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        for index in range(len(_LAYERS)):
+            x = self.get_submodule(f"layer{index + 1}")(x)
+        return x
 
 
 class _Pooled(nn.Sequential):

@@ -51,7 +51,7 @@ class PipsPlusPlus:
 def _cuda_where_there_is_one() -> Iterator[None]:
     """Its forward pass moves a zero to the GPU by ``.cuda()``; here that stays where it is."""
     original = torch.Tensor.cuda
-    torch.Tensor.cuda = lambda tensor, *_, **__: tensor  # type: ignore[method-assign, assignment]
+    torch.Tensor.cuda = lambda tensor, *_, **__: tensor  # type: ignore[method-assign]
     try:
         yield
     finally:
