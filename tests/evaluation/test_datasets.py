@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from echo_keypoints.data.echonet_phantom import write_lookalike
 from echo_keypoints.errors import ClipError
 from echo_keypoints.evaluation.cases import exact_case
 from echo_keypoints.evaluation.datasets import TEST_SEED, annotated_clips, find_datasets, fresh_phantoms
@@ -85,7 +86,7 @@ def test_annotations_that_are_not_json(tmp_path: Path) -> None:
 def test_missing_folders_are_noted_and_skipped(tmp_path: Path) -> None:
     found, notes = find_datasets(3, tmp_path)
     assert [d.name for d in found] == ["phantoms"]
-    assert len(notes) == 2
+    assert len(notes) == 1 and "no labelled clips" in notes[0]
     found, notes = find_datasets(0, None)
     assert found == [] and len(notes) == 1
 
@@ -104,3 +105,26 @@ def test_shared_folder_has_both_sets(shared_data: Path) -> None:
     assert [d.phantom for d in found] == [True, False]
     case = found[1].cases[0]()
     assert len(case.readers) == 2 and case.mm_per_px is not None
+
+
+def test_labelled_clips_of_ones_own(tmp_path: Path) -> None:
+    video = np.random.default_rng(0).integers(0, 255, (6, 80, 60), np.uint8)
+    np.savez(tmp_path / "clip.npz", video=video)
+    longer = (np.array(POINTS) + np.array([[0, 0], [0, 0], [0, 5], [0, 5]])).tolist()
+    frames = {"0": longer, "2": POINTS, "3": [*POINTS[:3], None], "9": POINTS}
+    (tmp_path / "clip.json").write_text(json.dumps({"frames": frames, "mm_per_px": 0.5}), encoding="utf-8")
+    (dataset,), notes = find_datasets(0, tmp_path)
+    assert dataset.name == "labelled" and not notes
+    case = dataset.cases[0]()
+    assert case.frames.tolist() == [0, 2], "incomplete frames, and those beyond the clip, do not count"
+    assert (case.end_diastole, case.end_systole) == (0, 2)
+    assert case.mm_per_px == pytest.approx(0.5 / 2.8)
+
+
+def test_echonet_lvh_is_a_test_set(tmp_path: Path) -> None:
+    write_lookalike(tmp_path, 10, seed=1, frames=6, size=64, noise_px=0.0)
+    (dataset,), _ = find_datasets(0, tmp_path)
+    assert dataset.name == "echonet_lvh" and len(dataset.cases) == 1
+    case = dataset.cases[0]()
+    assert len(case.frames) == 2 and case.mm_per_px is not None
+    assert {case.end_diastole, case.end_systole} == set(case.frames.tolist())
