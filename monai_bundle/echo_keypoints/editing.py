@@ -23,6 +23,9 @@ from echo_keypoints.tracking.anchors import Anchor, checked_anchor, merged
 from echo_keypoints.tracking.reference import REFERENCE_MODES
 from echo_keypoints.tracking.track import Retrackable
 
+_REVIEW = "review"
+ANALYSIS = "analysis"
+"""What the audit trail calls a new analysis of the clip."""
 _EVENTS = ("ed", "es", "next_ed")
 _RANDOM = "random"  # the one way to choose a reference frame that does not give the same frame again
 
@@ -189,6 +192,23 @@ def set_view(result: AnalysisResult, plax: bool, *, who: str, reason: str) -> An
     entry = _entry("view", view.get("decision"), decision, who, reason)
     quality = {**result.quality, "view": {**view, "decision": decision}}
     return measure(result.amended(entry, quality=quality))
+
+
+def mark_reviewed(result: AnalysisResult, *, who: str, reason: str = "") -> AnalysisResult:
+    """Write into the audit trail that a person has looked at the result and stands for it.
+
+    Later changes keep it; a new analysis of the clip ends it.
+
+    Raises:
+        QueryError: nobody is named.
+    """
+    return result.amended(_entry(_REVIEW, is_reviewed(result), True, who, reason))
+
+
+def is_reviewed(result: AnalysisResult) -> bool:
+    """Tell whether a person has reviewed the result since the clip was last analysed."""
+    what = [entry.what for entry in result.audit]
+    return _REVIEW in what and ANALYSIS not in what[len(what) - what[::-1].index(_REVIEW) :]
 
 
 def _tracked_again(

@@ -20,6 +20,7 @@ REFUSED = 2
 _INTERRUPTED = 130
 _COMMANDS = {
     "analyze": ("echo_keypoints.cli.analyze", "track the landmarks through clips and write the results"),
+    "batch": ("echo_keypoints.cli.batch", "analyse a folder of clips; goes on where it was stopped"),
     "simulate": ("echo_keypoints.cli.simulate", "write phantom clips with known landmarks"),
     "evaluate": (
         "echo_keypoints.evaluation.cli",

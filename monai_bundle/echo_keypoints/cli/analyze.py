@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,15 +16,12 @@ from echo_keypoints.biomarkers import Patient
 from echo_keypoints.biomarkers.patient import SEXES
 from echo_keypoints.cli import REFUSED, complain
 from echo_keypoints.cli.arguments import positive
-from echo_keypoints.clip import ClipSource
-from echo_keypoints.errors import EchoKeypointsError, ResultError
-from echo_keypoints.readers import open_clip
-from echo_keypoints.readers.dicom_study import Study, find_study
-from echo_keypoints.results import AnalysisResult, AuditEntry, claim_folder, file_digest
+from echo_keypoints.errors import EchoKeypointsError
+from echo_keypoints.processing import Outputs, analyze_into
+from echo_keypoints.readers.guard import display_name
 from echo_keypoints.tracking import load_backend
 from echo_keypoints.tracking.backends import Backend
 from echo_keypoints.tracking.reference import REFERENCE_MODES
-from echo_keypoints.writers.outputs import write_outputs
 
 _BAR_STEPS = 1000
 
@@ -137,61 +133,22 @@ def parse_reference(text: str) -> str | int:
 
 
 def _analyze(path: Path, args: argparse.Namespace, backend: Backend, patient: Patient) -> Path:
-    source = open_clip(path)
-    digest = file_digest(path)
-    folder, earlier = claim_folder(args.output, source.header.source, digest, overwrite=args.overwrite)
-    try:
-        with _progress(source.header.source) as progress:
-            result = analysis.analyze_source(
-                source,
-                backend=backend,
-                query=args.query,
-                reference=args.reference,
-                patient=patient,
-                progress=progress,
-                sha256=digest,
-            )
-        study = None if args.no_sr else find_study(path, source.header)
-        _write(result if earlier is None else _continue_trail(earlier, result), source, folder, study, args)
-    finally:
-        if not any(folder.iterdir()):  # a refused clip leaves nothing behind
-            folder.rmdir()
-    for warning in result.warnings:
-        complain(f"{source.header.source}: {warning}")
-    return folder
-
-
-def _write(
-    result: AnalysisResult, source: ClipSource, folder: Path, study: Study | None, args: argparse.Namespace
-) -> None:
-    try:
-        write_outputs(
-            result,
-            source,
-            folder,
-            video=not args.no_video,
-            gif=args.gif,
-            report=not args.no_report,
-            study=study,
+    name = display_name(path)
+    with _progress(name) as progress:
+        result, folder = analyze_into(
+            path,
+            args.output,
+            backend=backend,
+            outputs=Outputs(not args.no_video, args.gif, not args.no_report, not args.no_sr),
+            overwrite=args.overwrite,
+            query=args.query,
+            reference=args.reference,
+            patient=patient,
+            progress=progress,
         )
-    except OSError as error:
-        raise ResultError(
-            f"{source.header.source}: the results cannot be written to the folder {folder.name} "
-            f"({error.strerror}); free some space or choose another output folder."
-        ) from error
-
-
-def _continue_trail(earlier: AnalysisResult, result: AnalysisResult) -> AnalysisResult:
-    """Keep the audit trail of the result that is replaced, and say that it was."""
-    entry = AuditEntry(
-        who="echo-keypoints analyze",
-        when=result.created_utc,
-        what="analysis",
-        old=earlier.created_utc,
-        new=result.created_utc,
-        reason="analysed again with --overwrite",
-    )
-    return replace(result, audit=(*earlier.audit, entry))
+    for warning in result.warnings:
+        complain(f"{name}: {warning}")
+    return folder
 
 
 @contextmanager

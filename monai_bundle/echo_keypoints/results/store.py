@@ -64,7 +64,7 @@ def save_result(result: AnalysisResult, path: str | Path) -> None:
 
 
 def claim_folder(
-    output: Path, source: str, sha256: str | None, *, overwrite: bool = False
+    output: Path, source: str, sha256: str | None, *, overwrite: bool = False, name: str | None = None
 ) -> tuple[Path, AnalysisResult | None]:
     """Find the folder for a clip's results, ``output / stem of source``, and make sure it may be written.
 
@@ -73,6 +73,7 @@ def claim_folder(
         source: base name of the clip.
         sha256: digest of the clip's file (`file_digest`).
         overwrite: replace an earlier result of this same clip.
+        name: of the folder within `output`, in place of the stem.
 
     Returns:
         The folder (made if absent) and the earlier result that it holds, if any.
@@ -81,7 +82,7 @@ def claim_folder(
         ResultError: the folder holds results of another clip, or of this one and `overwrite` is off, or
             something that is no result.
     """
-    folder = output / (Path(source).stem or source)
+    folder = output / (name or Path(source).stem or source)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         occupied = any(not item.name.startswith(".part-") for item in folder.iterdir())
