@@ -19,16 +19,16 @@ from echo_keypoints.writers.report.elements import Html, element
 INDEX_NAME = "index.html"
 
 _FACTS = (
-    ("Quality", "quality", None),
+    ("Quality", "quality_grade", None),
     ("View", "view", None),
     ("HR", "heart_rate_bpm", 0),
     ("Beats", "beats_accepted", 0),
-    ("IVSd mm", "IVSd [mm]", 1),
-    ("LVIDd mm", "LVIDd [mm]", 1),
-    ("LVPWd mm", "LVPWd [mm]", 1),
-    ("LVIDs mm", "LVIDs [mm]", 1),
-    ("FS %", "FS [%]", 0),
-    ("LVM g", "LVM [g]", 0),
+    ("IVSd mm", "IVSd (mm)", 1),
+    ("LVIDd mm", "LVIDd (mm)", 1),
+    ("LVPWd mm", "LVPWd (mm)", 1),
+    ("LVIDs mm", "LVIDs (mm)", 1),
+    ("FS %", "FS (%)", 0),
+    ("LVM g", "LVM (g)", 0),
 )
 """Title of a column, key of the summary, and decimals; None for text."""
 
@@ -139,18 +139,16 @@ def _row(entry: Entry, output: Path) -> Html:
         "tr",
         element("td", name, class_="clip"),
         element("td", element("span", entry.state, class_=f"state {entry.state.replace(' ', '-')}")),
-        [_cell(entry.summary.get(key), decimals) for _, key, decimals in _FACTS],
+        [_cell(entry.summary.get(key, ""), decimals) for _, key, decimals in _FACTS],
         element("td", element("div", entry.reason), class_="note"),
         data_state=entry.state,
     )
 
 
-def _cell(value: object, decimals: int | None) -> Html:
-    if decimals is None:
-        return element("td", str(value or ""))
-    if not isinstance(value, (int, float)):
-        return element("td", class_="number")
-    return element("td", f"{value:.{decimals}f}", class_="number", data_value=value)
+def _cell(value: str, decimals: int | None) -> Html:
+    if decimals is None or not value:
+        return element("td", value, class_=None if decimals is None else "number")
+    return element("td", f"{float(value):.{decimals}f}", class_="number", data_value=value)
 
 
 def _resource(name: str) -> str:

@@ -7,15 +7,14 @@ import traceback
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from echo_keypoints.batch.states import FAILED, state_of
-from echo_keypoints.batch.summary import summary_of
 from echo_keypoints.errors import EchoKeypointsError
 from echo_keypoints.processing import Outputs, analyze_into
 from echo_keypoints.results import RESULT_NAME
 from echo_keypoints.tracking import load_backend
 from echo_keypoints.tracking.backends import Backend
+from echo_keypoints.writers.csv import clip_facts
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ class Outcome:
         state: one of `states.FINISHED`, or `states.FAILED`.
         reason: for the state; empty where all is well.
         seconds: that it took.
-        summary: `summary.summary_of`; empty where it failed.
+        summary: the row of `clip.csv`; empty where it failed.
         result_mtime_ns: change time of the result's file, 0 where it failed.
     """
 
@@ -73,7 +72,7 @@ class Outcome:
     state: str
     reason: str
     seconds: float
-    summary: dict[str, Any] = field(default_factory=dict)
+    summary: dict[str, str] = field(default_factory=dict)
     result_mtime_ns: int = 0
 
 
@@ -93,7 +92,7 @@ def process(job: Job, options: Options) -> Outcome:
         )
         state, reason = state_of(result)
         changed = (folder / RESULT_NAME).stat().st_mtime_ns
-        return Outcome(job.path, state, reason, time.perf_counter() - start, summary_of(result), changed)
+        return Outcome(job.path, state, reason, time.perf_counter() - start, clip_facts(result), changed)
     except EchoKeypointsError as error:
         reason = str(error)
     except Exception as error:  # a fault of ours must not stop the others

@@ -12,13 +12,13 @@ from echo_keypoints.batch.index_page import INDEX_NAME, index_page
 from echo_keypoints.batch.job import Job, Options, Outcome
 from echo_keypoints.batch.schedulers import Scheduler, Started
 from echo_keypoints.batch.states import FAILED, FINISHED, NEW, state_of
-from echo_keypoints.batch.summary import summary_of, write_summary
-from echo_keypoints.batch.worklist import Entry, Worklist, sole_run
+from echo_keypoints.batch.summary import SUMMARY_NAME, write_summary
+from echo_keypoints.batch.worklist import WORKLIST_NAME, Entry, Worklist, sole_run
 from echo_keypoints.editing import mark_reviewed
 from echo_keypoints.errors import EchoKeypointsError, ResultError
 from echo_keypoints.results import RESULT_NAME, atomic_path, load_result, save_result
+from echo_keypoints.writers.csv import clip_facts
 
-SUMMARY_NAME = "summary.csv"
 _PAGE_INTERVAL_S = 20.0
 
 Progress = Callable[[int, int, Outcome | None], None]
@@ -133,7 +133,7 @@ def refresh(worklist: Worklist, output: Path) -> None:
             changed = file.stat().st_mtime_ns
             if changed != entry.result_mtime_ns:
                 result = load_result(file)
-                worklist.finish(entry.path, *state_of(result), summary_of(result), changed)
+                worklist.finish(entry.path, *state_of(result), clip_facts(result), changed)
         except (OSError, ResultError):
             worklist.fail(entry.path, "Its result is gone or damaged; use --retry-failed.", None)
     write_overview(worklist, output)
@@ -155,7 +155,7 @@ def review(output: Path, clips: list[str], who: str, reason: str = "") -> list[E
         ResultError: there is no work-list, or a clip is not in it or has no result.
         QueryError: nobody is named.
     """
-    if not (output / "worklist.sqlite").is_file():
+    if not (output / WORKLIST_NAME).is_file():
         raise ResultError(f"{output.name} holds no batch; run one first.")
     with Worklist(output) as worklist:
         entries = {entry.path: entry for entry in worklist.entries()}
@@ -178,13 +178,8 @@ def write_overview(worklist: Worklist, output: Path) -> None:
         ResultError: the folder cannot be written to.
     """
     entries = worklist.entries()
-    rows = [
-        {"path": e.path, "state": e.state, "reason": e.reason, "folder": e.folder, "seconds": e.seconds}
-        | e.summary
-        for e in entries
-    ]
     try:
-        write_summary(rows, output / SUMMARY_NAME)
+        write_summary(entries, output / SUMMARY_NAME)
         with atomic_path(output / INDEX_NAME) as part:
             part.write_text(index_page(entries, output), encoding="utf-8")
     except OSError as error:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
 from typing import Protocol
@@ -18,6 +19,7 @@ from echo_keypoints.batch.job import Job, Options, Outcome, failure, process
 from echo_keypoints.errors import EchoKeypointsError
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_CONNECT_S = 20.0
 _SPAWN = get_context("spawn")  # a fork would copy the threads' locks of this process
 
 
@@ -186,32 +188,31 @@ class DaskScheduler:
                 "--scheduler needs Dask: pip install 'echo-keypoints[cluster]'."
             ) from error
         try:
-            self._client = Client(address, timeout=20, set_as_default=False)
+            self._client = Client(address, timeout=_CONNECT_S, set_as_default=False)
         except (OSError, ValueError) as error:
             raise EchoKeypointsError(f"No Dask scheduler answers at {address}.") from error
 
     def run(self, jobs: Sequence[Job], options: Options) -> Iterator[Started | Outcome]:
         """See `Scheduler.run`."""
-        from distributed import as_completed
+        from distributed import Future, as_completed
 
         waiting, running = iter(jobs), {}
 
-        def submit() -> Iterator[Started]:
-            """Hand over the next job; few at a time, so that an early end leaves little to undo."""
-            if (job := next(waiting, None)) is not None:
-                future = self._client.submit(process, job, options, pure=False)
-                running[future] = job
-                done.add(future)
-                yield Started(job.path)
+        def submit(job: Job) -> Future:
+            future = self._client.submit(process, job, options, pure=False)
+            running[future] = job
+            return future
 
-        done = as_completed()
         try:
-            for _ in range(self._window()):
-                yield from submit()
+            # Few at a time, so that an early end leaves little to undo.
+            first = [submit(job) for job in islice(waiting, self._window())]
+            yield from (Started(job.path) for job in list(running.values()))
+            done = as_completed(first)
             for future in done:
-                job = running.pop(future)
-                yield _outcome(future, job)
-                yield from submit()
+                yield _outcome(future, running.pop(future))
+                if (job := next(waiting, None)) is not None:
+                    done.add(submit(job))
+                    yield Started(job.path)
         finally:
             self._client.cancel(list(running), force=True)
             self._client.close()

@@ -1,57 +1,34 @@
-"""One clip as one row: what the summary table and the index page show of it."""
+"""``summary.csv``: one wide row for every clip of a batch, finished or not."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-from echo_keypoints.results import AnalysisResult, atomic_path
+from echo_keypoints.batch.worklist import Entry
+from echo_keypoints.results import atomic_path
 
-Row = Mapping[str, Any]
-
-
-def summary_of(result: AnalysisResult) -> dict[str, Any]:
-    """Give plain facts of a result: clip, quality, heart rate, beats, then the mean of every index.
-
-    Keys of indices are ``NAME [unit]`` and ``NAME sd [unit]``; what was not measured is left out.
-    """
-    clip, measurements = result.clip, result.measurements
-    row: dict[str, Any] = {
-        "frames": clip.frame_count,
-        "mm_per_px_x": None if clip.spacing_mm is None else clip.spacing_mm[0],
-        "mm_per_px_y": None if clip.spacing_mm is None else clip.spacing_mm[1],
-        "quality": result.quality.get("grade"),
-        "view": result.quality.get("view", {}).get("verdict"),
-        "heart_rate_bpm": measurements.get("heart_rate_bpm"),
-        "beats_accepted": sum(bool(beat["accepted"]) for beat in result.beats),
-        "beats_rejected": sum(not beat["accepted"] for beat in result.beats),
-    }
-    for name, index in measurements.get("indices", {}).items():
-        row[f"{name} [{index['unit']}]"] = index["value"]
-        if index.get("sd") is not None:
-            row[f"{name} sd [{index['unit']}]"] = index["sd"]
-    row["software"] = result.software
-    return row
+SUMMARY_NAME = "summary.csv"
+_COLUMNS = ("path", "state", "reason", "folder", "seconds", "changed_utc")
 
 
-def write_summary(rows: Iterable[Row], path: Path) -> None:
-    """Write rows as CSV with all columns that any of them has, in order of appearance.
+def write_summary(entries: Iterable[Entry], path: Path) -> None:
+    """Write state and facts of every clip; the columns after the state's are those of ``clip.csv``.
 
     Raises:
         OSError: the folder cannot be written to.
     """
-    rows = list(rows)
-    columns = list(dict.fromkeys(key for row in rows for key in row))
+    rows = [{name: getattr(entry, name) for name in _COLUMNS} | entry.summary for entry in entries]
+    columns = list(dict.fromkeys([*_COLUMNS, *(key for row in rows for key in row)]))
     with atomic_path(path) as part, part.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, columns, restval="")
         writer.writeheader()
         writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
 
 
-def _cell(value: Any) -> Any:
-    """Give a value as a cell; text that a spreadsheet would take for a formula is disarmed."""
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t"):
-        return f"'{value}"
-    return "" if value is None else value
+def _cell(value: object) -> object:
+    """Give a value as a cell; names of files that a spreadsheet would take for a formula are disarmed."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "@", "\t") else value

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from echo_keypoints.batch.discovery import FoundClip
 from echo_keypoints.batch.states import FAILED, NEW, RUNNING, STATES
@@ -46,7 +45,7 @@ class Entry:
         seconds: that its analysis took, or None.
         changed_utc: when the state changed.
         result_mtime_ns: change time of the result that `summary` was made from, or None.
-        summary: `summary.summary_of`.
+        summary: the row of ``clip.csv`` by its columns; empty without a result.
     """
 
     path: str
@@ -56,7 +55,7 @@ class Entry:
     seconds: float | None
     changed_utc: str
     result_mtime_ns: int | None
-    summary: dict[str, Any]
+    summary: dict[str, str]
 
 
 _COLUMNS = tuple(field.name for field in fields(Entry))
@@ -152,7 +151,7 @@ class Worklist:
         path: str,
         state: str,
         reason: str,
-        summary: dict[str, Any],
+        summary: dict[str, str],
         result_mtime_ns: int,
         seconds: float | None = None,
     ) -> None:

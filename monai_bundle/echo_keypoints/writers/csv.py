@@ -101,10 +101,19 @@ def write_clips_csv(results: Iterable[AnalysisResult], path: Path) -> None:
     Raises:
         OSError: the folder cannot be written to.
     """
+    _write(path, _clip_header(), map(_clip_row, results))
+
+
+def clip_facts(result: AnalysisResult) -> dict[str, str]:
+    """Give the row of ``clip.csv`` by its columns."""
+    return dict(zip(_clip_header(), _clip_row(result), strict=True))
+
+
+def _clip_header() -> list[str]:
     header = [*CLIP_FIELDS]
     for index in INDICES:
         header += [_titled(index), f"{index.name}_sd", f"{index.name}_n", f"{index.name}_missing"]
-    _write(path, header, map(_clip_row, results))
+    return header
 
 
 def _clip_row(result: AnalysisResult) -> list[str]:

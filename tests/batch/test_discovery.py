@@ -1,0 +1,49 @@
+import os
+
+import numpy as np
+from PIL import Image
+
+from echo_keypoints.batch.discovery import find_clips
+
+
+def place(found):
+    return {clip.path: clip.folder for clip in found}
+
+
+def test_clips_are_told_by_their_bytes_and_keep_their_place(clips, tmp_path):
+    (clips / ".hidden.npz").write_bytes((clips / "a.npz").read_bytes())
+    (clips / "study" / "IM3").write_bytes((clips / "a.npz").read_bytes())  # without an ending
+    assert place(find_clips(clips, tmp_path / "out")) == {
+        "a.npz": "a",
+        "broken.npz": "broken",
+        "study/IM1.npz": "study/IM1",
+        "study/IM2.npz": "study/IM2",
+        "study/IM3": "study/IM3",
+    }
+
+
+def test_the_output_folder_is_left_out(clips):
+    out = clips / "out"
+    out.mkdir()
+    (out / "b.npz").write_bytes((clips / "a.npz").read_bytes())
+    assert "out/b.npz" not in place(find_clips(clips, out)) and "a.npz" in place(find_clips(clips, out))
+
+
+def test_namesakes_get_folders_of_their_own(clips, tmp_path):
+    (clips / "a.bin").write_bytes((clips / "a.npz").read_bytes())
+    folders = place(find_clips(clips, tmp_path))
+    assert folders["a.npz"] == "a.npz" and folders["a.bin"] == "a.bin" and folders["broken.npz"] == "broken"
+
+
+def test_a_folder_of_stills_is_one_clip(tmp_path):
+    folder = tmp_path / "in" / "frames"
+    folder.mkdir(parents=True)
+    for number in range(3):
+        Image.fromarray(np.full((8, 8), number, np.uint8)).save(folder / f"{number}.png")
+    (clip,) = find_clips(tmp_path / "in", tmp_path / "out")
+    assert (clip.path, clip.folder) == ("frames", "frames") and clip.size > 0
+
+
+def test_loops_of_links_end(clips, tmp_path):
+    os.symlink(clips, clips / "study" / "loop")
+    assert len(find_clips(clips, tmp_path / "out")) == 4
