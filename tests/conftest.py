@@ -1,6 +1,7 @@
 """Fixtures for all tests."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,3 +15,30 @@ def shared_data() -> Path:
     if not (folder / "MANIFEST.csv").is_file():
         pytest.skip("the real clips are not here; set ECHO_KEYPOINTS_DATA to their folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory):
+    """A real browser without a window, which logs its console and its network."""
+    webdriver = pytest.importorskip("selenium.webdriver")
+    binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not binary or not driver:
+        pytest.skip("no Chromium here: apt-get install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = binary
+    for flag in (
+        "headless",
+        "no-sandbox",
+        "disable-gpu",
+        "disable-quic",
+        "no-first-run",
+        "disable-background-networking",
+        "disable-component-update",
+        "disable-sync",
+        f"user-data-dir={tmp_path_factory.mktemp('chromium')}",
+    ):
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield browser
+    browser.quit()

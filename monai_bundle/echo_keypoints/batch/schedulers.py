@@ -207,7 +207,7 @@ class DaskScheduler:
             # Few at a time, so that an early end leaves little to undo.
             first = [submit(job) for job in islice(waiting, self._window())]
             yield from (Started(job.path) for job in list(running.values()))
-            done = as_completed(first)
+            done = as_completed(first, loop=self._client.loop)
             for future in done:
                 yield _outcome(future, running.pop(future))
                 if (job := next(waiting, None)) is not None:

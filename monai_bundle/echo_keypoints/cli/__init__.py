@@ -21,6 +21,10 @@ _INTERRUPTED = 130
 _COMMANDS = {
     "analyze": ("echo_keypoints.cli.analyze", "track the landmarks through clips and write the results"),
     "batch": ("echo_keypoints.cli.batch", "analyse a folder of clips; goes on where it was stopped"),
+    "inspect": (
+        "echo_keypoints.cli.inspect",
+        "tell what is known of a clip, and what would block measurements",
+    ),
     "simulate": ("echo_keypoints.cli.simulate", "write phantom clips with known landmarks"),
     "evaluate": (
         "echo_keypoints.evaluation.cli",

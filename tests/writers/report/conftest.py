@@ -1,7 +1,6 @@
 """The sample phantom with its true tracks, measured: a whole report without any network."""
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -49,30 +48,3 @@ def page(report, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("report") / "report.html"
     report.write_html(path)
     return path
-
-
-@pytest.fixture(scope="session")
-def chromium(tmp_path_factory):
-    """A real browser without a window, which logs its console and its network."""
-    webdriver = pytest.importorskip("selenium.webdriver")
-    binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not binary or not driver:
-        pytest.skip("no Chromium here: apt-get install chromium chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = binary
-    for flag in (
-        "headless",
-        "no-sandbox",
-        "disable-gpu",
-        "disable-quic",
-        "no-first-run",
-        "disable-background-networking",
-        "disable-component-update",
-        "disable-sync",
-        f"user-data-dir={tmp_path_factory.mktemp('chromium')}",
-    ):
-        options.add_argument(f"--{flag}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    yield browser
-    browser.quit()
