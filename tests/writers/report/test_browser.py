@@ -8,13 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
+
+from echo_keypoints.writers.report import read_report
+from example_results import make_clip, make_header, make_result
+
+pytest.importorskip("selenium")
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
-
-from echo_keypoints.writers.report import read_report
-from example_results import make_clip, make_header, make_result
 
 _CANVAS = "const c = document.getElementById('cine');"
 

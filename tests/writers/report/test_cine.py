@@ -47,6 +47,21 @@ def test_long_clips_are_thinned_and_keep_what_was_measured():
     assert cine.nearest(778) == 777 and cine.nearest(0) == 0
 
 
+def test_of_what_should_be_kept_the_first_that_fit_are():
+    count = 3001
+    header = make_header(
+        frame_count=count, height=240, width=320, frame_times_s=np.arange(count) / 50, scan_region=None
+    )
+    noise = np.random.default_rng(0).integers(0, 256, (8, 240, 320), dtype=np.uint8)
+    source = ClipSource(header, lambda: (noise[index % 8] for index in range(count)))
+    wanted = [2000, 2020, *range(2001, 2900)]
+    cine = read_cine(make_result(clip=header), source, keep=wanted)
+    found = [frame for frame in wanted if frame in cine.frames]
+    kept = [frame for frame in found if frame % cine.step]
+    assert kept[:4] == [2000, 2020, 2001, 2002] and 20 < len(kept) < 200
+    assert sum(map(len, cine.frames.values())) <= CINE_BYTES
+
+
 @pytest.mark.parametrize("count", [64, 200])
 def test_noise_of_a_large_screen_still_fits(count):
     """The worst case for JPEG: nothing but noise."""

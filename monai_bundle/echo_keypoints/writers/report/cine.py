@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 
@@ -73,15 +73,16 @@ class Cine:
         return min(self.frames, key=lambda kept: abs(kept - index))
 
 
-def read_cine(result: AnalysisResult, source: ClipSource, keep: Collection[int] = ()) -> Cine:
+def read_cine(result: AnalysisResult, source: ClipSource, keep: Sequence[int] = ()) -> Cine:
     """Read the frames of a clip; memory and size are bounded for clips of any length.
 
-    Where not all frames fit, every second, fourth, eighth … is kept, and those of `keep`.
+    Where not all frames fit, every second, fourth, eighth … is kept, and those of `keep`: they may take a third
+    of the size, and the first two of them are there in any case.
 
     Args:
         result: of the clip; its points are always within the picture.
         source: the clip.
-        keep: a few frames that must be there.
+        keep: frames that should be there, the most important first.
 
     Raises:
         ClipError: the clip can no longer be read.
@@ -90,7 +91,8 @@ def read_cine(result: AnalysisResult, source: ClipSource, keep: Collection[int] 
     head = list(islice(stream, REGION_FRAMES))
     view = _view(result, head)
     quality = _quality(view, head[0], result.clip.frame_count)
-    return _collect(view, chain(head, stream), quality, frozenset(keep))
+    affordable = int(CINE_BYTES / 3 / len(_encode(view, head[0], quality)))
+    return _collect(view, chain(head, stream), quality, frozenset(keep[: max(2, affordable)]))
 
 
 def _collect(view: View, stream: Iterator[NDArray[np.uint8]], quality: int, keep: frozenset[int]) -> Cine:

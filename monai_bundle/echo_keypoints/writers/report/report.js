@@ -12,9 +12,14 @@
   const canvas = byId("cine");
   const pen = canvas.getContext("2d");
 
+  /** The width in CSS pixels that the picture takes; a low window may leave it less than the canvas has. */
+  function shownWidth() {
+    return Math.min(canvas.clientWidth, (canvas.clientHeight * data.size[0]) / data.size[1]) || data.size[0];
+  }
+
   function fitCanvas() {
     const [width, height] = data.size;
-    const scale = Math.max(1, (canvas.clientWidth * (window.devicePixelRatio || 1)) / width);
+    const scale = Math.max(1, (shownWidth() * (window.devicePixelRatio || 1)) / width);
     canvas.width = Math.round(width * scale);
     canvas.height = Math.round(height * scale);
   }
@@ -22,7 +27,7 @@
   function draw() {
     const image = images[state.at];
     const scale = canvas.width / data.size[0];
-    const css = canvas.width / (canvas.clientWidth || canvas.width); // device pixels of a CSS pixel
+    const css = canvas.width / shownWidth(); // pixels of the canvas in a CSS pixel
     pen.imageSmoothingQuality = "high";
     pen.clearRect(0, 0, canvas.width, canvas.height);
     if (image.complete && image.naturalWidth) pen.drawImage(image, 0, 0, canvas.width, canvas.height);

@@ -12,7 +12,7 @@ from echo_keypoints.writers.report.content import Content, report_content
 from echo_keypoints.writers.report.figure import Figure
 from echo_keypoints.writers.report.page import render_page
 from echo_keypoints.writers.report.pdf import write_pdf
-from echo_keypoints.writers.report.stills import draw_stills, moments
+from echo_keypoints.writers.report.stills import draw_stills, frames_to_keep, moments
 
 HTML_NAME = "report.html"
 PDF_NAME = "report.pdf"
@@ -65,5 +65,5 @@ def read_report(result: AnalysisResult, source: ClipSource) -> Report:
         ClipError: the clip can no longer be read.
     """
     wanted = moments(result)
-    cine = read_cine(result, source, keep=[moment.frame for moment in wanted])
+    cine = read_cine(result, source, keep=frames_to_keep(result))
     return Report(result, report_content(result), cine, draw_stills(result, cine, wanted))

@@ -20,6 +20,7 @@ _MARGIN = 1.6  # the longest calliper fills the rest of the height
 _BAR, _GAP = 8.0, 6.0
 _LETTER = 7.2  # width of a letter of a label, about
 _RULER_MM = 10.0
+_AROUND = 3  # frames before and after a beat
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,17 @@ def moments(result: AnalysisResult) -> tuple[Moment, ...]:
         Moment(int(beat["ed_frame"]), f"End-diastole, {name}"),
         Moment(int(beat["es_frame"]), f"End-systole, {name}"),
     )
+
+
+def frames_to_keep(result: AnalysisResult) -> list[int]:
+    """Give the frames of the stills, then those of the whole beat: what a report of a long clip should hold."""
+    frames = [moment.frame for moment in moments(result)]
+    beat = chosen_beat(result)
+    if beat is not None:
+        events = [beat[key] for key in ("ed_frame", "es_frame", "next_ed_frame") if beat.get(key) is not None]
+        last = min(max(events) + _AROUND, result.clip.frame_count - 1)
+        frames += range(max(0, min(events) - _AROUND), last + 1)
+    return frames
 
 
 def draw_stills(result: AnalysisResult, cine: Cine, wanted: tuple[Moment, ...]) -> tuple[Figure, ...]:

@@ -28,8 +28,9 @@ def viewer(source: str, cine: Cine, frame_count: int) -> Html:
     last = len(cine.frames) - 1
     thinned = None
     if len(cine.frames) < frame_count:
-        text = f"{len(cine.frames)} of {frame_count} frames are shown here to keep this file small"
-        thinned = element("p", f"{text}; the measurements use all of them.", class_="note")
+        which = f"one in {cine.step}, and more around the beat of the stills"
+        text = f"{len(cine.frames)} of {frame_count} frames are shown here to keep this file small: {which}."
+        thinned = element("p", f"{text} The measurements use all of them.", class_="note")
     return element(
         "section",
         element("h2", "Cine", class_="quiet"),
