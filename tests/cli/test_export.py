@@ -63,6 +63,14 @@ def test_slicer_files(case, capsys):
     assert "must end in .seq.mrb" in capsys.readouterr().err
 
 
+def test_reports(case, capsys):
+    for name, begins in (("a.html", b"<!doctype html>"), ("a.pdf", b"%PDF-")):
+        assert export(case, "report", name, "--clip", str(case / "heart.dcm")) == 0
+        assert (case / name).read_bytes().startswith(begins)
+    assert export(case, "report", "a.docx", "--clip", str(case / "heart.dcm")) == 2
+    assert "must end in .html or .pdf" in capsys.readouterr().err
+
+
 def test_the_clip_must_be_the_one_that_was_analysed(case, capsys):
     assert export(case, "sr", "a.dcm") == 2
     assert "--clip heart.dcm" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""``echo-keypoints export``: a result as DICOM or Slicer files, or trained weights as ONNX."""
+"""``echo-keypoints export``: a result as a report, DICOM or Slicer files, or trained weights as ONNX."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--to",
         choices=("onnx", *_EXPORTS),
         default="onnx",
-        help="sr: DICOM SR TID 1500; sr-echo: DICOM SR TID 5300; overlay-dicom: the overlay as ultrasound "
+        help="report: .html or .pdf; sr: DICOM SR TID 1500; sr-echo: DICOM SR TID 5300; overlay-dicom: the overlay as ultrasound "
         "multi-frame; markups: landmarks of a frame for Slicer; sequence: landmarks (.seq.mrb) or frames "
         "(.seq.nrrd) over time for Slicer; onnx: weights for inference (default)",
     )
@@ -80,7 +80,18 @@ def _export_weights(folder: Path) -> int:
     return 0
 
 
-def _report(template: str) -> Callable[[AnalysisResult, argparse.Namespace], None]:
+def _report(result: AnalysisResult, args: argparse.Namespace) -> None:
+    from echo_keypoints.writers.report import read_report
+
+    ending = args.output.suffix.lower()
+    if ending not in (".html", ".pdf"):
+        raise EchoKeypointsError(f"{args.output.name} must end in .html or .pdf.")
+    report = read_report(result, _source(result, args))
+    write = report.write_html if ending == ".html" else report.write_pdf
+    write(args.output)
+
+
+def _structured(template: str) -> Callable[[AnalysisResult, argparse.Namespace], None]:
     def export(result: AnalysisResult, args: argparse.Namespace) -> None:
         from echo_keypoints.readers.dicom_study import read_study
         from echo_keypoints.writers.structured_report import write_sr
@@ -143,8 +154,9 @@ def _source(result: AnalysisResult, args: argparse.Namespace) -> ClipSource:
 
 
 _EXPORTS: dict[str, Callable[[AnalysisResult, argparse.Namespace], None]] = {
-    "sr": _report("1500"),
-    "sr-echo": _report("5300"),
+    "report": _report,
+    "sr": _structured("1500"),
+    "sr-echo": _structured("5300"),
     "overlay-dicom": _overlay,
     "markups": _markups,
     "sequence": _sequence,
