@@ -25,6 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echo_keypoints.analysis import analyze_clip, analyze_source
+from echo_keypoints.batch.job import Options
+from echo_keypoints.batch.throughput import measure_throughput
 from echo_keypoints.readers import open_clip, read_clip
 from echo_keypoints.results import RESULT_NAME, AnalysisResult, save_result
 from echo_keypoints.tracking import Anchor, load_backend, open_session
@@ -247,6 +249,11 @@ def _machine(args: argparse.Namespace) -> dict[str, object]:
     }
 
 
+def _batch_options(args: argparse.Namespace) -> Options:
+    models = str(args.models.resolve()) if args.models else None
+    return Options(backend=args.backend, models=models, device="cpu", threads=1)
+
+
 def _print_table(timings: list[Timing]) -> None:
     print(f"{'seconds':45s}  wall best  median   CPU best  median")
     for t in timings:
@@ -259,6 +266,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--frames", type=int, default=48, help="of the phantom (default: 48)")
     parser.add_argument("--repeat", type=int, default=5, help="repetitions (default: 5)")
     parser.add_argument("--long", type=int, default=10_000, help="frames of the memory test; 0 for none")
+    parser.add_argument("--batch", type=int, default=12, help="clips of the throughput test; 0 for none")
     parser.add_argument("--backend", choices=("onnx", "torch"), default="onnx")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--models", type=Path, help="folder of the weights (default: the shipped)")
@@ -302,6 +310,13 @@ def main(arguments: list[str] | None = None) -> None:
             memory = "unknown" if peak is None else f"{peak / 2**20:.0f} MiB"
             seconds = f"{long['wall_s']:.1f} s, {long['cpu_s']:.1f} s CPU"
             print(f"{long['frames']} frames: {seconds}, peak memory {memory}")
+        if args.batch:
+            report["batch"] = throughput = measure_throughput(path, args.batch, (1, 2), _batch_options(args))
+            for run in throughput["runs"]:
+                print(
+                    f"batch of {args.batch} clips, {run['jobs']} processes of one thread: {run['wall_s']:.1f} s, "
+                    f"{run['clips_per_min_per_job']:.1f} clips a minute each, {run['speed_up']:.2f} times faster"
+                )
     if args.output:
         args.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 

@@ -51,6 +51,7 @@ def analyze_into(
     anchors: Sequence[Anchor] = (),
     reference: str | int = "confidence",
     patient: Patient | None = None,
+    threads: int | None = None,
     progress: Progress | None = None,
 ) -> tuple[AnalysisResult, Path]:
     """Analyse a clip and write its files.
@@ -64,6 +65,7 @@ def analyze_into(
         resume: where there is a result of this clip already, take it as it is, a person's changes included, and
             only write the files that follow from it.
         name: of the folder within `output`; the stem of the clip's name by default.
+        threads: CPU threads of the video's encoder; as many as it likes by default.
         query, anchors, reference, patient, progress: as in `analysis.analyze_clip`.
 
     Returns:
@@ -94,14 +96,21 @@ def analyze_into(
                 sha256=digest,
             )
             result = result if earlier is None else _continue_trail(earlier, result)
-        _write(result, path, source, folder, outputs)
+        _write(result, path, source, folder, outputs, threads)
     finally:
         if not any(folder.iterdir()):  # a refused clip leaves nothing behind
             folder.rmdir()
     return result, folder
 
 
-def _write(result: AnalysisResult, path: Path, source: ClipSource, folder: Path, outputs: Outputs) -> None:
+def _write(
+    result: AnalysisResult,
+    path: Path,
+    source: ClipSource,
+    folder: Path,
+    outputs: Outputs,
+    threads: int | None,
+) -> None:
     study = find_study(path, source.header) if outputs.sr else None
     try:
         write_outputs(
@@ -112,6 +121,7 @@ def _write(result: AnalysisResult, path: Path, source: ClipSource, folder: Path,
             gif=outputs.gif,
             report=outputs.report,
             study=study,
+            threads=threads,
         )
     except OSError as error:
         raise ResultError(

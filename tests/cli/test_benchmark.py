@@ -40,6 +40,8 @@ def test_all_is_measured_and_written(untrained, small_clip, tmp_path, capsys):
         "1",
         "--long",
         "6",
+        "--batch",
+        "2",
     ]
     benchmark.main([*options, "--clip", str(small_clip), "--output", str(output)])
     report = json.loads(output.read_text())
@@ -48,5 +50,8 @@ def test_all_is_measured_and_written(untrained, small_clip, tmp_path, capsys):
     steps = [timing["step"].split()[0] for timing in report["timings"]]
     assert {"end", "read", "detect", "refine", "write", "all", "report.html", "peer:", "import"} <= set(steps)
     assert 1000 < report["output_bytes"]["report.html"] < 6e6
+    runs = report["batch"]["runs"]
+    assert [run["jobs"] for run in runs] == [1, 2] and all(run["clips_per_min"] > 0 for run in runs)
+    assert runs[1]["speed_up"] == pytest.approx(runs[0]["wall_s"] / runs[1]["wall_s"])
     table = capsys.readouterr().out
     assert all(timing["step"] in table for timing in report["timings"])

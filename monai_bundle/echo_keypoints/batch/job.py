@@ -89,6 +89,7 @@ def process(job: Job, options: Options) -> Outcome:
             resume=True,
             name=job.folder,
             reference=options.reference,
+            threads=options.threads,
         )
         state, reason = state_of(result)
         changed = (folder / RESULT_NAME).stat().st_mtime_ns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from echo_keypoints.clip import ClipSource
@@ -33,6 +34,7 @@ def write_outputs(
     gif: bool = False,
     report: bool = True,
     study: Study | None = None,
+    threads: int | None = None,
 ) -> list[Path]:
     """Write ``result.json``, the three tables (`writers.csv`), ``curves.png``; on request reports and videos.
 
@@ -48,6 +50,7 @@ def write_outputs(
         report: write ``report.html`` and ``report.pdf``.
         study: of a DICOM clip (`readers.dicom_study`), for ``sr.dcm``, the only file with the patient's name;
             None for no such file. There is none either where nothing was measured.
+        threads: CPU threads of the video's encoder; as many as it likes by default.
 
     Returns:
         The files that were written.
@@ -62,7 +65,8 @@ def write_outputs(
     for write_file, name in _ALWAYS.items():
         write_file(result, folder / name)
         written.append(folder / name)
-    for wanted, write, name in ((video, write_mp4, "overlay.mp4"), (gif, write_gif, "overlay.gif")):
+    write_video = partial(write_mp4, threads=threads)
+    for wanted, write, name in ((video, write_video, "overlay.mp4"), (gif, write_gif, "overlay.gif")):
         (folder / name).unlink(missing_ok=True)
         if wanted:
             write(painted_frames(result, source), result.clip.frame_times_s, folder / name)

@@ -22,13 +22,20 @@ _GIF_SIDE = 640
 _GIF_STEP = 2  # hundredths of a second; browsers slow down frames that are shown for a shorter time
 
 
-def write_mp4(frames: Iterable[NDArray[np.uint8]], times_s: NDArray[np.floating], path: Path) -> None:
+def write_mp4(
+    frames: Iterable[NDArray[np.uint8]],
+    times_s: NDArray[np.floating],
+    path: Path,
+    *,
+    threads: int | None = None,
+) -> None:
     """Write an H.264 MP4 (yuv420p) that shows every frame at its real time, evenly spaced or not.
 
     Args:
         frames: ``(H, W, 3)`` uint8 RGB with even H and W, as many as there are times.
         times_s: ``(T,)`` strictly increasing seconds.
         path: file to write.
+        threads: CPU threads of the encoder; as many as it likes by default.
 
     Raises:
         OSError: the folder cannot be written to.
@@ -48,6 +55,7 @@ def write_mp4(frames: Iterable[NDArray[np.uint8]], times_s: NDArray[np.floating]
         stream.pix_fmt = "yuv420p"
         stream.options = {"crf": "20", "preset": "veryfast"}
         stream.codec_context.time_base = Fraction(1, _CLOCK)
+        stream.codec_context.thread_count = threads or 0
         for picture, stamp in zip(frames, stamps.tolist(), strict=True):
             if not stream.codec_context.is_open:  # the first frame says how large the video is
                 stream.height, stream.width = picture.shape[:2]
