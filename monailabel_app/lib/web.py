@@ -6,9 +6,10 @@ import logging
 from typing import Any
 from uuid import uuid4
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from fastapi.security import HTTPBearer
 
 from echo_keypoints.errors import EchoKeypointsError
 from lib.refusal import Refusal
@@ -26,7 +27,14 @@ def make_app(service: Service, label_app: Any) -> FastAPI:
         service: what it shows.
         label_app: MONAI Label's app object, for the endpoints that its clients know.
     """
-    app = FastAPI(title="EchoKeypoints Label (research use only)", docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="EchoKeypoints Label (research use only)",
+        docs_url=None,
+        redoc_url=None,
+        dependencies=[
+            Depends(HTTPBearer(auto_error=False))
+        ],  # the gate checks it; this shows it on the API page
+    )
     app.include_router(echo_router(service))
     app.include_router(stock_router(service, label_app))
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 from edits import corrected
+from serving import Server
 
-from conftest import Server
 from echo_keypoints.label_client import LabelClient, LabelServerError
 from echo_keypoints.results import load_result
 
@@ -66,8 +66,8 @@ def _train_killed(server: Server, client: LabelClient) -> None:
     _until(lambda: client.training().epoch >= 1)
     workers = psutil.Process(server.process.pid).children(recursive=True)  # type: ignore[union-attr]
     server.kill()
-    psutil.wait_procs(workers, timeout=10)
-    assert not any(worker.is_running() and worker.status() != "zombie" for worker in workers)
+    _, alive = psutil.wait_procs(workers, timeout=60)
+    assert [worker.cmdline() for worker in alive if worker.status() != psutil.STATUS_ZOMBIE] == []
     server.start()
     status = client.training()
     assert status.state == "interrupted" and "resumed" in status.message

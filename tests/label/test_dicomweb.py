@@ -15,8 +15,8 @@ import pydicom
 import pytest
 import requests
 from edits import corrected
+from serving import SAMPLE, Server, free_port
 
-from conftest import SAMPLE, Server, free_port
 from echo_keypoints.label_client import RefusedError
 from echo_keypoints.readers import read_clip
 

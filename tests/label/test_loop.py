@@ -14,8 +14,8 @@ import numpy as np
 import psutil
 import pytest
 from edits import corrected
+from serving import CLIPS, SAMPLE, Server
 
-from conftest import CLIPS, Server
 from echo_keypoints.analysis import analyze_clip
 from echo_keypoints.label_client import (
     ConflictError,
@@ -187,8 +187,6 @@ def test_eight_clients_at_once_get_their_own_results_and_info_answers(server: Se
 
 def test_refinement_of_a_ready_clip_is_interactive(server: Server) -> None:
     """Under half a second of both cores for a cine of 64 frames: in CPU time, which no other load can spoil."""
-    from conftest import SAMPLE
-
     client = server.client()
     (Path(server.studies) / "long").mkdir()
     (Path(server.studies) / "long/sample.dcm").write_bytes(SAMPLE.read_bytes())
@@ -206,8 +204,6 @@ def test_refinement_of_a_ready_clip_is_interactive(server: Server) -> None:
 
 def test_an_analysis_can_be_cancelled(server: Server) -> None:
     (Path(server.studies) / "long").mkdir(exist_ok=True)
-    from conftest import SAMPLE
-
     (Path(server.studies) / "long/again.dcm").write_bytes(SAMPLE.read_bytes())
     time.sleep(2.1)
     with pytest.raises(TaskFailedError, match="cancelled"):

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from serving import SAMPLE, Server
 
-from conftest import SAMPLE, Server
 from echo_keypoints.label_client import LockedError, NotAllowedError, RefusedError
 
 ANNA, BO, ALL = "anna-secret-token-1", "bo-secret-token-22", "shared-secret-token"

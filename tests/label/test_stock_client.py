@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from monailabel.client import MONAILabelClient
+from serving import CLIPS, SAMPLE, Server
 
-from conftest import CLIPS, SAMPLE, Server
 from echo_keypoints.anatomy import LANDMARK_NAMES
 from echo_keypoints.results import load_result
 
