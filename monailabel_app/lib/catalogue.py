@@ -22,7 +22,7 @@ from lib.refusal import Refusal, not_found
 
 logger = logging.getLogger(__name__)
 
-LABELS = "labels"
+LABELS, HIDDEN = "labels", ".echo-keypoints"
 SETTLE_S = 2.0
 """The folder is looked through at most this often."""
 
@@ -72,6 +72,11 @@ class Catalogue(Protocol):
         ...
 
     @property
+    def incoming(self) -> Path:
+        """Hidden folder for files on their way in."""
+        ...
+
+    @property
     def labels(self) -> Path:
         """Folder of the labels."""
         ...
@@ -96,7 +101,8 @@ class FolderCatalogue:
     def __init__(self, root: Path, state: Path | None = None) -> None:
         self.root = root.resolve()
         self.labels = self.root / LABELS
-        self.state = state or self.root / ".echo-keypoints"
+        self.state = state or self.root / HIDDEN
+        self.incoming = self.root / HIDDEN / "incoming"  # on the disk of the clips, wherever the state is
         self._entries: dict[str, Entry] = {}
         self._refused: dict[str, str] = {}  # id → stamp of a file that is no clip
         self._lock = threading.Lock()
@@ -131,10 +137,9 @@ class FolderCatalogue:
         if header.frame_count < 2:
             raise Refusal(422, f"{name} has a single frame; a clip needs more.")
         with self._lock:
-            try:
-                os.link(part, target)  # unlike a rename it never takes the place of another file
-            except FileExistsError:
-                raise Refusal(409, f"There is a clip named {name} already; choose another name.") from None
+            if target.exists():
+                raise Refusal(409, f"There is a clip named {name} already; choose another name.")
+            os.replace(part, target)
             self._look()
             return self._entries[name]
 

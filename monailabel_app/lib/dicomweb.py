@@ -44,7 +44,7 @@ class DicomWebCatalogue:
     def __init__(self, archive: DicomWeb, state: Path) -> None:
         self._archive = archive
         self.state = state
-        self.labels = state / "labels"
+        self.labels, self.incoming = state / "labels", state / "incoming"
         self._cache, self._outbox = state / "cache", state / "outbox"
         for folder in (self._cache, self._outbox):
             folder.mkdir(parents=True, exist_ok=True)

@@ -27,6 +27,7 @@ class ModelFacts:
 
     Attributes:
         accepted: whether it passed its validation and may serve.
+        run: name of the training that made it.
     """
 
     version: int
@@ -37,6 +38,7 @@ class ModelFacts:
     reason: str
     files: Mapping[str, str]
     accepted: bool = True
+    run: str = ""
 
 
 class ModelRegistry:
@@ -89,12 +91,20 @@ class ModelRegistry:
         return models_directory() if version == 0 else self.folder / f"v{version:04d}"
 
     def add(
-        self, made: Path, model: str, parent: int, metrics: Mapping[str, float], accepted: bool, reason: str
+        self,
+        made: Path,
+        run: str,
+        model: str,
+        parent: int,
+        metrics: Mapping[str, float],
+        accepted: bool,
+        reason: str,
     ) -> ModelFacts:
         """Take weights as a new version: whole, or not at all. It does not serve yet.
 
         Args:
             made: folder with all `WEIGHTS`.
+            run: name of the training; what it made is taken once, however often it is offered.
             model: the network that was trained.
             parent: the version that it started from.
             metrics: of its validation.
@@ -103,6 +113,8 @@ class ModelRegistry:
         """
         with self._lock:
             self.folder.mkdir(parents=True, exist_ok=True)
+            if known := next((facts for facts in self.versions() if facts.run == run), None):
+                return known
             number = max(facts.version for facts in self.versions()) + 1
             part = self.folder / f".part-v{number:04d}"
             shutil.rmtree(part, ignore_errors=True)
@@ -110,7 +122,7 @@ class ModelRegistry:
             for name in WEIGHTS:
                 shutil.copyfile(made / name, part / name)
             files = {name: file_digest(part / name) or "" for name in WEIGHTS}
-            facts = ModelFacts(number, parent, model, utc_now(), dict(metrics), reason, files, accepted)
+            facts = ModelFacts(number, parent, model, utc_now(), dict(metrics), reason, files, accepted, run)
             (part / FACTS).write_text(json.dumps(asdict(facts), indent=1), encoding="utf-8")
             os.rename(part, self.folder / f"v{number:04d}")
             return facts

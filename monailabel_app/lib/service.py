@@ -272,7 +272,7 @@ class Service:
 
     def _model(self, facts: Any) -> dict[str, Any]:
         document = asdict(facts)
-        del document["accepted"]
+        del document["accepted"], document["run"]
         return document | {"state": self.models.state(facts)}
 
     def scores(self) -> dict[str, Any]:

@@ -224,6 +224,7 @@ class Trainings:
             order = _read(run / "order.json")
             facts = self._models.add(
                 run / "candidate",
+                run.name,
                 order["model"],
                 order["parent"],
                 verdict["metrics"],

@@ -105,7 +105,7 @@ def echo_router(service: Service) -> APIRouter:
     @router.put("/clip/file", summary="Add a clip: the body is its file")
     async def upload(name: str, request: Request) -> dict[str, Any]:
         check_name(name)
-        with incoming(service.catalogue.state / "incoming", name) as part:
+        with incoming(service.catalogue.incoming, name) as part:
             with part.open("wb") as stream:
                 async for block in request.stream():
                     await asyncio.to_thread(stream.write, block)

@@ -61,7 +61,7 @@ def stock_router(service: Service, label_app: Any) -> APIRouter:
             image if image and "." in image else f"{image or ''}{_ending(file.filename or '', bool(image))}"
         )
         check_name(name)
-        with incoming(service.catalogue.state / "incoming", name) as part:
+        with incoming(service.catalogue.incoming, name) as part:
             with part.open("wb") as stream:
                 while block := await file.read(1 << 20):
                     await asyncio.to_thread(stream.write, block)

@@ -168,9 +168,12 @@ def test_scores_of_two_readers_are_what_they_set(tmp_path: Path) -> None:
 def test_versions_of_models_are_whole_checked_and_can_be_rolled_back(tmp_path: Path) -> None:
     registry = ModelRegistry(tmp_path / "models", Settings(engine="onnx", threads=1))
     shipped = models_directory()
-    good = registry.add(shipped, "sknet", 0, {"end_to_end_px": 1.0}, True, "it passed.")
-    bad = registry.add(shipped, "sknet", 0, {}, False, "it did not pass.")
+    good = registry.add(shipped, "0001-sknet", "sknet", 0, {"end_to_end_px": 1.0}, True, "it passed.")
+    bad = registry.add(shipped, "0002-sknet", "sknet", 0, {}, False, "it did not pass.")
     assert (good.version, bad.version) == (1, 2) and registry.serving == 0
+    assert (
+        registry.add(shipped, "0001-sknet", "sknet", 0, {}, True, "") == good
+    )  # offered again after a crash
     registry.serve(1)
     assert ModelRegistry(tmp_path / "models", Settings(engine="onnx", threads=1)).serving == 1
     assert registry.backend()[0] == 1

@@ -1,16 +1,27 @@
-"""MONAI Label's own client class, as the stock Slicer module uses it."""
+"""MONAI Label's own command and client class, as the stock Slicer module uses it."""
 
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from monailabel.client import MONAILabelClient
-from serving import CLIPS, SAMPLE, Server
+from serving import APP, CLIPS, SAMPLE, Server
 
 from echo_keypoints.anatomy import LANDMARK_NAMES
 from echo_keypoints.results import load_result
+
+
+@pytest.fixture(scope="module")
+def server(clip_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server started by ``monailabel start_server`` without our start script."""
+    server = Server(shutil.copytree(clip_files, tmp_path_factory.mktemp("stock") / "studies"))
+    server.command = ("-m", "monailabel.main", "start_server", "--app", str(APP), "--host", "127.0.0.1")
+    yield server.start()
+    server.stop()
 
 
 def test_info_sample_infer_save_and_scores(server: Server, tmp_path: Path) -> None:
