@@ -42,7 +42,7 @@ class Server:
                 stderr=subprocess.STDOUT,
             )
         client = LabelClient(self.url, token=token, timeout_s=5)
-        until = time.monotonic() + 240
+        until = time.monotonic() + 600
         while True:
             try:
                 client.info()

@@ -15,11 +15,13 @@ import pydicom
 import pytest
 import requests
 from edits import corrected
+from pydicom.uid import generate_uid
 from serving import SAMPLE, Server, free_port
 
 from echo_keypoints.label_client import RefusedError
 from echo_keypoints.readers import read_clip
 
+SECOND = generate_uid(entropy_srcs=["second"])
 PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 
 pytestmark = pytest.mark.skipif(
@@ -87,19 +89,19 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
     cine = pydicom.dcmread(SAMPLE)
     archive.send(cine)
     second = pydicom.dcmread(SAMPLE)
-    second.SOPInstanceUID += ".2"
+    second.SOPInstanceUID = SECOND
     second.file_meta.MediaStorageSOPInstanceUID = second.SOPInstanceUID
     archive.send(second)
     still = pydicom.dcmread(SAMPLE)
     still.decompress()
-    still.SOPInstanceUID += ".3"
+    still.SOPInstanceUID = generate_uid(entropy_srcs=["still"])
     still.NumberOfFrames = 1
     still.PixelData = still.PixelData[: still.Rows * still.Columns * still.SamplesPerPixel]
     still.file_meta.MediaStorageSOPInstanceUID = still.SOPInstanceUID
     archive.send(still)
     other = pydicom.dcmread(SAMPLE)
-    other.Modality, other.SeriesInstanceUID = "CT", other.SeriesInstanceUID + ".9"
-    other.SOPInstanceUID += ".9"
+    other.Modality, other.SeriesInstanceUID = "CT", generate_uid(entropy_srcs=["series"])
+    other.SOPInstanceUID = generate_uid(entropy_srcs=["other"])
     other.file_meta.MediaStorageSOPInstanceUID = other.SOPInstanceUID
     archive.send(other)
     yield archive
@@ -111,7 +113,7 @@ def test_list_fetch_analyse_and_save_back(archive: Archive, tmp_path: Path) -> N
     server = Server(f"{archive.url}/dicom-web", "--conf", "state", str(tmp_path / "state")).start()
     try:
         client = server.client()
-        assert sorted(clip.id for clip in client.clips()) == [uid, f"{uid}.2"]  # US and moving only
+        assert sorted(clip.id for clip in client.clips()) == sorted([uid, SECOND])  # US and moving only
         assert client.clip(uid).frame_count == 60
         fetched = client.download_clip(uid, tmp_path / "here")
         ours, theirs = read_clip(SAMPLE), read_clip(fetched)
@@ -136,7 +138,7 @@ def test_list_fetch_analyse_and_save_back(archive: Archive, tmp_path: Path) -> N
         client.save_label(uid, corrected(client, uid, first, 8), base_version=2)
         assert len(list((tmp_path / "state/outbox").glob("*.dcm"))) == 1
         with pytest.raises(RefusedError, match="cannot be reached"):
-            client.download_clip(f"{uid}.2", tmp_path / "here")
+            client.download_clip(SECOND, tmp_path / "here")
         archive.start()
     finally:
         server.stop()
