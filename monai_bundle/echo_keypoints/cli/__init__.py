@@ -35,7 +35,10 @@ _COMMANDS = {
         "run an experiment of the paper and write its table or figure",
     ),
     "convert": ("echo_keypoints.cli.convert", "turn landmarks from one file format into another"),
-    "export": ("echo_keypoints.cli.export", "turn trained weights into the ONNX files that inference uses"),
+    "export": (
+        "echo_keypoints.cli.export",
+        "write a result as a report, DICOM or Slicer files, or trained weights as ONNX",
+    ),
 }
 """Name → module with `add_arguments(parser)` and `run(args) -> int`, and what it does."""
 
