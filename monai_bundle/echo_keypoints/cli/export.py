@@ -27,7 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="onnx",
         help="report: HTML or PDF by the file's ending; sr: DICOM SR TID 1500; sr-echo: DICOM SR TID 5300; "
         "overlay-dicom: the overlay as ultrasound multi-frame; markups: landmarks of a frame for "
-        "Slicer; sequence: landmarks (.seq.mrb) or frames (.seq.nrrd) over time for Slicer; onnx: weights for inference (default)",
+        "Slicer; sequence: landmarks (.seq.mrb) or frames (.seq.nrrd) over time for Slicer; onnx: weights for "
+        "inference (default)",
     )
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="file to write (not for onnx)")
     parser.add_argument("--clip", type=Path, metavar="CLIP", help="the clip that the result is of")
