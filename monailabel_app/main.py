@@ -6,9 +6,10 @@ For research use only.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 _BUNDLE = Path(__file__).resolve().parent.parent / "monai_bundle"
 if _BUNDLE.is_dir() and str(_BUNDLE) not in sys.path:  # a checkout's engine goes before an installed one
@@ -18,6 +19,7 @@ from monailabel.interfaces.app import MONAILabelApp  # noqa: E402
 
 from echo_keypoints._version import __version__  # noqa: E402
 from echo_keypoints.anatomy import LANDMARK_NAMES  # noqa: E402
+from echo_keypoints.errors import EchoKeypointsError  # noqa: E402
 from echo_keypoints.selection import STRATEGIES  # noqa: E402
 from lib.datastore import EchoDatastore  # noqa: E402
 from lib.inference import TASKS  # noqa: E402
@@ -40,8 +42,11 @@ class EchoKeypointsLabel(MONAILabelApp):
     """
 
     def __init__(self, app_dir: str, studies: str, conf: dict[str, str]) -> None:
-        settings = Settings.read({key: str(value) for key, value in (conf or {}).items()})
-        self.service = Service(open_catalogue(studies, settings), settings)
+        try:
+            settings = Settings.read({key: str(value) for key, value in (conf or {}).items()})
+            self.service = Service(open_catalogue(studies, settings), settings)
+        except EchoKeypointsError as error:
+            _give_up(str(error))
         super().__init__(
             app_dir=app_dir,
             studies=studies,
@@ -74,6 +79,13 @@ class EchoKeypointsLabel(MONAILabelApp):
     def init_scoring_methods(self) -> dict[str, EchoScoring]:
         """List the scoring methods."""
         return {"all": EchoScoring(self.service)}
+
+
+def _give_up(sentence: str) -> NoReturn:
+    """End the process with a sentence: MONAI Label's server would bury any exception under its stack trace."""
+    logger.error("The server does not start: %s", sentence)
+    logging.shutdown()
+    os._exit(2)
 
 
 def _guard(label_app: EchoKeypointsLabel, settings: Settings) -> None:

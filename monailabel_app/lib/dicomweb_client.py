@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from echo_keypoints.errors import EchoKeypointsError
 
@@ -36,6 +38,10 @@ class DicomWeb:
         self._host = urlsplit(url).hostname
         self._session = requests.Session()
         self._session.auth = user
+        # Archives close idle connections without a word; to store an instance twice does no harm.
+        again = Retry(3, backoff_factor=0.3, allowed_methods=None, status=0, redirect=0)
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, HTTPAdapter(max_retries=again))
 
     def search(self, level: str, fields: tuple[str, ...], **matching: str) -> list[dict[str, Any]]:
         """Search, page by page.

@@ -54,8 +54,10 @@ def main(folder: Path) -> int:
         _tell(folder, order["options"]["epochs"], "The new weights are validated.")
         verdict = validate(order["model"], order["validate"], Path(order["parent_folder"]), candidate)
         _write(folder / "verdict.json", verdict)
-    except EchoKeypointsError as error:
-        _tell(folder, 0, "", error=str(error))
+    except Exception as error:
+        logging.exception("the training failed")
+        cause = _users_error(error)
+        _tell(folder, 0, "", **({"error": str(cause)} if cause else {}))
         return 1
     return 0
 
@@ -161,6 +163,13 @@ def errors_px(folder: Path, items: Sequence[Mapping[str, str]]) -> dict[str, flo
                 query = (whole[0], labels[whole[0]])
                 add("tracking_px", session.track(query=query).points_px, skip=whole[0])
     return {name: float(np.mean(values)) if values else math.nan for name, values in found.items()}
+
+
+def _users_error(error: BaseException | None) -> EchoKeypointsError | None:
+    """Find the sentence for the user: the bundle wraps what is raised while it builds a training's parts."""
+    while error is not None and not isinstance(error, EchoKeypointsError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _end_with_parent() -> None:

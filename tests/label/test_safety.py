@@ -210,6 +210,18 @@ def test_secrets_and_names_are_not_in_the_log(guarded: Server) -> None:
     assert not any(secret in log for secret in (ANNA, BO, ALL, "two.mp4", "new heart"))
 
 
+def test_a_server_that_cannot_start_says_why_in_one_sentence(tmp_path: Path) -> None:
+    tokens = tmp_path / "tokens.json"
+    tokens.write_text(json.dumps({"anna": ANNA}))
+    tokens.chmod(0o644)
+    server = Server(tmp_path, "--conf", "tokens", str(tokens))
+    with pytest.raises(RuntimeError) as caught:
+        server.start()
+    said = str(caught.value)
+    assert "does not start: tokens.json can be read by other users" in said and "Traceback" not in said
+    assert server.process is not None and server.process.returncode == 2
+
+
 def _chunked(server: Server, path: str, body: bytes) -> int:
     """Send a body without telling its length first."""
     connection = HTTPConnection("127.0.0.1", server.port, timeout=60)

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from monailabel.client import MONAILabelClient
@@ -62,3 +63,14 @@ def test_upload_and_errors(server: Server, tmp_path: Path) -> None:
         text = tmp_path / "label.json"
         text.write_text("no json")
         client.save_label(CLIPS[1], str(text))
+
+
+def test_the_guides_own_script_runs_as_it_is_printed(server: Server) -> None:
+    guide = (APP.parent / "docs/annotation.md").read_text(encoding="utf-8")
+    script = guide.split("```python\n")[1].split("```")[0]
+    assert "client.save_label" in script
+    names: dict[str, Any] = {}
+    exec(compile(script.replace("http://127.0.0.1:8000", server.url), "annotation.md", "exec"), names)
+    clip = server.client().clip(names["clip"].id)
+    assert clip.state == "final" and clip.lock is None
+    assert clip.versions[-1].annotator == "anna" and clip.versions[0].tag == "original"
