@@ -117,6 +117,7 @@ def result_of(
         models=tracking.models,
         anchors=tracking.anchors,
         automatic_px=tracking.automatic_px if tracking.anchors else None,
+        surroundings=tracking.surroundings,
         clip_sha256=sha256,
         warnings=header.warnings,
     )

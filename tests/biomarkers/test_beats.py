@@ -132,4 +132,5 @@ def test_r_waves_of_the_file_give_end_diastole():
 
 def test_the_rate_of_the_file_is_compared():
     result = measure(beating(metadata={"heart_rate_bpm": 90.0}))
-    assert "90" in result.measurements["rhythm_note"]
+    (check,) = [check for check in result.quality["checks"] if check["name"] == "heart rate"]
+    assert check["level"] == "warn" and "90" in check["text"] and result.measurements["heart_rate_bpm"] == 60

@@ -24,7 +24,6 @@ from echo_keypoints.biomarkers.summary import summarise
 if TYPE_CHECKING:  # results know lengths; measuring a result needs its type only
     from echo_keypoints.results import AnalysisResult
 
-_RATE_DISAGREEMENT = 0.10
 _POINT_DECIMALS, _TIME_DECIMALS = 5, 7  # of result.json: what is read back gives the same measurements
 
 
@@ -63,11 +62,11 @@ def measure(
     )
     accepted = [quantities for quantities, beat in zip(measured, beats, strict=True) if beat["accepted"]]
     in_mm = result.clip.spacing_mm is not None
-    rate, rate_note = _heart_rate(result, curves, beats)
+    rate = _heart_rate(curves, beats)
     measurements = {
         **summarise(accepted, patient, 1.0 if in_mm else None, tables),
         "heart_rate_bpm": rate,
-        "rhythm_note": " ".join(note for note in (rhythm_note, rate_note) if note) or None,
+        "rhythm_note": rhythm_note,
         "beats_note": found.note,
         "flags_note": why_no_flags(patient),
         "patient": patient.to_document(),
@@ -78,7 +77,7 @@ def measure(
         },
     }
     decision = result.quality.get("view", {}).get("decision")
-    quality = assess(result.clip, tracks, curves, beats, found.note, decision)
+    quality = assess(written, tracks, curves, beats, found.note, rate, decision)
     return replace(result, beats=beats, measurements=measurements, quality=quality)
 
 
@@ -138,18 +137,10 @@ def _with(verdict: Verdict, reasons: list[str]) -> Verdict:
     return replace(verdict, reasons=(*verdict.reasons, *reasons))
 
 
-def _heart_rate(
-    result: AnalysisResult, curves: Curves, beats: Sequence[Mapping[str, Any]]
-) -> tuple[float | None, str | None]:
-    """Heart rate by the median length of all whole beats, and a note where the file says otherwise."""
+def _heart_rate(curves: Curves, beats: Sequence[Mapping[str, Any]]) -> float | None:
+    """Heart rate by the median length of all whole beats; None where there is none, or no time may be given."""
     lengths = [beat["rr_ms"] for beat in beats if beat["rr_ms"] is not None]
-    if not lengths or timing_gate(curves):
-        return None, None
-    rate = round(60000 / float(np.median(lengths)), 1)
-    stated = result.clip.metadata.get("heart_rate_bpm")
-    if stated and abs(rate / stated - 1) > _RATE_DISAGREEMENT:
-        return rate, f"The file gives a heart rate of {stated:g} per minute, the cavity {rate:g}."
-    return rate, None
+    return None if timing_gate(curves) or not lengths else round(60000 / float(np.median(lengths)), 1)
 
 
 def _conventions(curves: Curves, edited: bool, tables: Sequence[str]) -> dict[str, Any]:
@@ -157,7 +148,7 @@ def _conventions(curves: Curves, edited: bool, tables: Sequence[str]) -> dict[st
         "image_mode": "2D",
         "curve_unit": "mm" if curves.in_mm else "px",
         "length_unit": "mm",
-        "smoothing": "local quadratic regression, Gaussian weights of 25 ms or 0.75 frames, whichever is more",
+        "smoothing": "local quadratic regression, Gaussian weights of 20 ms or 0.75 frames, whichever is more",
         "lengths": "raw, on the real frames of end-diastole and end-systole",
         "average": "computed per beat, then averaged over accepted beats; sd with n - 1",
         "interval": "value ± 1 standard deviation, from that of single readings "

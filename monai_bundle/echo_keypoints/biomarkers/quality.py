@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,46 +14,54 @@ from echo_keypoints.biomarkers.quantities import TIMING_RATE_HZ
 from echo_keypoints.biomarkers.view import judge_view
 from echo_keypoints.clip import ClipHeader
 
+if TYPE_CHECKING:
+    from echo_keypoints.results import AnalysisResult
+
 GOOD_BEATS = 3
 """Accepted beats from which a mean is one (Lang 2015: at least 3 in sinus rhythm, 5 in atrial fibrillation)."""
 
 _WARN_LOST, _FAIL_LOST = 0.02, 0.25
+_WARN_RATE, _FAIL_RATE = 0.10, 0.40  # between the file's heart rate and that of the cavity
 _GRADES = {"ok": "good", "warn": "adequate", "fail": "poor"}
 
 
 def assess(
-    clip: ClipHeader,
+    result: AnalysisResult,
     tracks: Tracks,
     curves: Curves,
     beats: Sequence[Mapping[str, Any]],
     beats_note: str | None,
+    heart_rate_bpm: float | None,
     view_decision: str | None = None,
 ) -> dict[str, Any]:
     """Check a clip.
 
     Args:
-        clip: its facts.
+        result: for its facts and what its picture looks like.
         tracks: its tracks.
         curves: its curves.
         beats: its beats, as in the result.
         beats_note: why none was found, or None.
+        heart_rate_bpm: by the beats, or None.
         view_decision: ``plax`` or ``other`` where a person said so, else None.
 
     Returns:
         The result's ``quality``: the grade is that of the worst check, and ``not measurable`` where no beat was
         accepted.
     """
-    view = {**judge_view(tracks, curves, beats), "decision": view_decision}
+    view = {**judge_view(tracks, curves, result.surroundings), "decision": view_decision}
     checks = [
         _view_check(view),
-        _scale_check(clip),
+        _scale_check(result.clip),
         _rate_check(curves),
         _confidence_check(tracks),
         _lost_check(tracks),
         _angle_check(tracks),
         _beats_check(beats, beats_note),
+        *_rejected_check(beats),
+        *_heart_rate_check(heart_rate_bpm, result.clip.metadata.get("heart_rate_bpm")),
     ]
-    if clip.metadata.get("colour"):
+    if result.clip.metadata.get("colour"):
         checks.append(check("colour", "warn", "The clip has colour Doppler, which hides tissue borders."))
     measurable = any(beat["accepted"] for beat in beats)
     worst = max((c["level"] for c in checks), key=("ok", "warn", "fail").index)
@@ -168,3 +176,23 @@ def _beats_check(beats: Sequence[Mapping[str, Any]], note: str | None) -> dict[s
         plural = "beat was" if accepted == 1 else "beats were"
         return check(name, "warn", f"Only {accepted} {plural} averaged.", accepted, unit, GOOD_BEATS)
     return check(name, "ok", f"{accepted} beats were averaged.", accepted, unit, GOOD_BEATS)
+
+
+def _rejected_check(beats: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Name what was wrong with whole beats that do not count: size, speed, angle, motion of the probe."""
+    rejected = [beat for beat in beats if beat["complete"] and not beat["accepted"]]
+    if not rejected:
+        return []
+    reasons = list(dict.fromkeys(reason for beat in rejected for reason in beat["reasons"]))
+    text = f"Whole beats that do not count: {len(rejected)} ({'; '.join(reasons) or 'rejected by a person'})."
+    return [check("rejected beats", "warn", text, len(rejected), "1", 0)]
+
+
+def _heart_rate_check(measured: float | None, stated: float | None) -> list[dict[str, Any]]:
+    """Compare with the heart rate that the file gives; nothing where either is not known."""
+    if measured is None or not stated:
+        return []
+    off = abs(measured / stated - 1)
+    text = f"The cavity beats {measured:g} times a minute; the file gives a heart rate of {stated:g}."
+    level = "fail" if off > _FAIL_RATE else "warn" if off > _WARN_RATE else "ok"
+    return [check("heart rate", level, text, off, "1", _FAIL_RATE if level == "fail" else _WARN_RATE)]

@@ -43,7 +43,7 @@ def period_s(
     lags = lags[len(even) - lags >= np.maximum(4, _LEAST_OVERLAP * lags)]
     if len(lags) < 3:
         return None
-    likeness = np.array([_correlation(even[:-lag], even[lag:]) for lag in lags])
+    likeness = np.array([correlation(even[:-lag], even[lag:]) for lag in lags])
     inner = np.flatnonzero((likeness[1:-1] >= likeness[:-2]) & (likeness[1:-1] > likeness[2:])) + 1
     inner = inner[likeness[inner] >= _LEAST_LIKENESS]
     if not len(inner):
@@ -57,7 +57,8 @@ def period_s(
     return float(lags[good[0]] * step)
 
 
-def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+def correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """Give the correlation coefficient of two curves ``(N,)``, 0 where one does not change."""
     a, b = a - a.mean(), b - b.mean()
     power = float(np.sqrt((a @ a) * (b @ b)))
-    return float(a @ b) / power if power > 0 else 0.0
+    return float(a @ b) / power if power > 1e-12 else 0.0

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-SIGMA_S = 0.025
-"""Standard deviation of the weights in seconds: a low-pass of 9.4 Hz (-3 dB), which keeps ED and ES."""
+SIGMA_S = 0.020
+"""Standard deviation of the weights in seconds: a low-pass of 11.8 Hz (-3 dB), which keeps ED and ES."""
 
-_SIGMA_FRAMES = 0.75  # at low frame rates, where 25 ms would hold no neighbour
+_SIGMA_FRAMES = 0.75  # at low frame rates, where 20 ms would hold no neighbour
 _REACH = 4.0  # sigmas
 _LEAST_WEIGHT = 1.3  # in frames; the frame itself counts 1, so that an only frame has no slope
 

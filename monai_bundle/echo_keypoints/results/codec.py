@@ -92,6 +92,7 @@ def to_document(result: AnalysisResult) -> dict[str, Any]:
                 for anchor in result.anchors
             ],
             "automatic_px": plain(result.automatic_px),
+            "surroundings": plain(result.surroundings),
         },
         "lengths": {
             name: {"px": plain(length.px), "mm": plain(length.mm)} for name, length in lengths.items()
@@ -129,6 +130,7 @@ def from_document(document: Mapping[str, Any]) -> AnalysisResult:
         models={name: str(facts["sha256"]) for name, facts in document["models"].items()},
         anchors=tuple(Anchor(int(a["frame"]), _array(a["points_px"])) for a in tracks["anchors"]),
         automatic_px=None if tracks.get("automatic_px") is None else _array(tracks["automatic_px"]),
+        surroundings={str(k): float(v) for k, v in (tracks.get("surroundings") or {}).items()},
         clip_sha256=document["clip"].get("sha256"),
         beats=tuple(document["beats"]),
         measurements=dict(document["measurements"]),

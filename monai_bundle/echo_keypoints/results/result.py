@@ -58,6 +58,7 @@ class AnalysisResult:
         models: file name of every model used, to its SHA-256.
         anchors: the frames that a person set, in order.
         automatic_px: ``(T, 4, 2)`` the tracks before any anchor, or None where there is no anchor.
+        surroundings: what the picture looks like around the points (`tracking.surroundings`); empty where unknown.
         clip_sha256: SHA-256 of the clip's file, or None where there is no single file.
         beats, measurements, quality: plain JSON data of the later rooms.
         audit: who changed what, oldest first.
@@ -76,6 +77,7 @@ class AnalysisResult:
     models: Mapping[str, str] = field(default_factory=dict)
     anchors: tuple[Anchor, ...] = ()
     automatic_px: NDArray[np.float64] | None = None
+    surroundings: Mapping[str, float] = field(default_factory=dict)
     clip_sha256: str | None = None
     beats: tuple[Mapping[str, Any], ...] = ()
     measurements: Mapping[str, Any] = field(default_factory=dict)

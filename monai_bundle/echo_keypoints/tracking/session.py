@@ -28,6 +28,7 @@ from echo_keypoints.tracking.letterbox import LetterBox
 from echo_keypoints.tracking.reference import choose_reference
 from echo_keypoints.tracking.refinement import Reference, refine
 from echo_keypoints.tracking.spool import MEMORY_BYTES, FrameSpool
+from echo_keypoints.tracking.surroundings import surroundings
 from echo_keypoints.tracking.track import Tracking
 
 Progress = Callable[[str, int, int], None]
@@ -121,6 +122,7 @@ class Session:
             automatic_px=self.letterbox.to_original(automatic.points),
             detections_px=self.letterbox.to_original(seen.points),
             features=features,
+            surroundings=surroundings(self.spool.read, points),
             letterbox=self.letterbox,
             backend=self.backend.name,
             models=dict(self.backend.models),
@@ -148,6 +150,7 @@ class Session:
             automatic_px=points_px,
             detections_px=points_px,
             features=features,
+            surroundings=surroundings(self.spool.read, seen.points),
             letterbox=self.letterbox,
             backend=self.backend.name,
             models=dict(self.backend.models),
