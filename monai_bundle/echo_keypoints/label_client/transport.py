@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
 from typing import Any
@@ -129,7 +129,8 @@ class Transport:
         target = quote(self._base + path) + (f"?{urlencode(given)}" if given else "")
         connection = self._kind(self._host, self._port, timeout=self.timeout_s + extra_wait_s)
         try:
-            connection.request(method, target, body=body, headers={**self._headers, **headers})
+            with suppress(BrokenPipeError, ConnectionResetError):  # it refused before it had read all: why?
+                connection.request(method, target, body=body, headers={**self._headers, **headers})
             response = connection.getresponse()
             if response.status >= 300:
                 raise _error(response.status, response.read(BLOCK))
