@@ -7,13 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from echo_keypoints.cli import main
 from echo_keypoints.data.clips import LabelledFrames
 from echo_keypoints.data.echonet_lvh import COLUMNS, TABLE, echonet_lvh_items, read_echonet_lvh
 from echo_keypoints.data.echonet_phantom import write_lookalike
 from echo_keypoints.data.points import LabelError
 from echo_keypoints.data.simulation import simulate_clip
 from echo_keypoints.errors import ClipError
+from echo_keypoints.evaluation.reproduce.budget import BUDGETS, train_detector
 from echo_keypoints.readers import read_clip
+from echo_keypoints.training.runs import run_stages
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +134,31 @@ def test_items_train_sknet(lookalike):
     assert sample["image"].shape == (2, 1, 64, 64) and sample["points"].isfinite().all()
     held = {item["image"] for item in echonet_lvh_items(str(lookalike), "validate")}
     assert not held & {item["image"] for item in items}
+
+
+def test_the_command_writes_one(tmp_path, capsys):
+    target = tmp_path / "tree"
+    options = ["-o", str(target), "--format", "echonet-lvh", "--count", "1", "--frames", "4", "--size", "64"]
+    assert main(["simulate", *options]) == 0
+    assert len(read_echonet_lvh(target).videos) == 1
+    assert main(["simulate", *options]) == 2
+    assert "not empty" in capsys.readouterr().err
+    assert main(["simulate", *options, "--overwrite", "--fps", "30"]) == 2
+    assert "--fps" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_sknet_and_the_peers_train_on_it(lookalike, tmp_path):
+    root = Path(__file__).resolve().parents[2] / "monai_bundle"
+    tiny = {
+        "image_size": 64, "epochs": 1, "epoch_items": 2, "batch_size": 1, "frames": 2, "warmup": 1,
+        "config": ["configs/train_sknet.json", "configs/echonet_lvh.json"], "precision": "float32",
+        "output_dir": str(tmp_path / "sknet"),
+    }  # fmt: skip
+    shared = {"workers": 0, "progress": False, "device": "cpu", "dataset_dir": str(lookalike)}
+    run_stages([tiny], shared, str(root))
+    assert (tmp_path / "sknet" / "sknet.pt").is_file()
+    assert train_detector("echonet_lvh", BUDGETS["tiny"], tmp_path, lookalike).is_file()
 
 
 def test_what_is_missing_is_said_in_one_sentence(lookalike, tmp_path):

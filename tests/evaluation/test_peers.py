@@ -116,11 +116,12 @@ def test_every_peer_says_how_to_get_it(tmp_path, monkeypatch) -> None:
     for name in external:
         with pytest.raises(ModelError, match=PEERS_VARIABLE):
             TRACKERS[name].make(Engine("torch", tmp_path))
-        peer = PEERS[name]
+        peer, root = PEERS[name], tmp_path / name
+        root.mkdir()
         with monkeypatch.context() as scope:
-            scope.setenv(PEERS_VARIABLE, str(tmp_path))
+            scope.setenv(PEERS_VARIABLE, str(root))
             with pytest.raises(ModelError, match=f"github.com/{peer.repository}"):
                 find_peer(name)
-            (tmp_path / peer.folder).mkdir(exist_ok=True)
+            (root / peer.folder).mkdir()
             with pytest.raises(ModelError, match=peer.weights):
                 find_peer(name)

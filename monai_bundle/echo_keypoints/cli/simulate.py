@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 FORMATS = {"dicom": ".dcm", "mp4": ".mp4", "npz": ".npz"}
 """Format → ending of its files."""
 
+ECHONET = "echonet-lvh"
+"""A folder in the published form of EchoNet-LVH: videos, and a table of callipers at two frames each."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``simulate``."""
@@ -43,7 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--size", type=positive, default=224, metavar="PX", help="side of a frame (default: 224)"
     )
-    parser.add_argument("--format", choices=FORMATS, default="dicom", help="of the clips (default: dicom)")
+    parser.add_argument(
+        "--format", choices=(*FORMATS, ECHONET), default="dicom", help="of the clips (default: dicom)"
+    )
     parser.add_argument(
         "--pathology", help="e.g. normal, heart_failure, hypertrophy (default: drawn for each clip)"
     )
@@ -68,6 +73,8 @@ def run(args: argparse.Namespace) -> int:
         raise EchoKeypointsError("--fps must lie between 0 and 1000.")
     try:
         args.output.mkdir(parents=True, exist_ok=True)
+        if args.format == ECHONET:
+            return _write_lookalike(args)
         for seed in tqdm(
             range(args.seed, args.seed + args.count), desc="simulate", unit="clip", disable=None
         ):
@@ -90,6 +97,20 @@ def run(args: argparse.Namespace) -> int:
         raise EchoKeypointsError(f"The phantom cannot be made: {error}.") from error
     except OSError as error:
         raise ResultError(f"Cannot write to the folder {args.output.name} ({error.strerror}).") from error
+    return 0
+
+
+def _write_lookalike(args: argparse.Namespace) -> int:
+    from echo_keypoints.data.echonet_phantom import write_lookalike
+
+    if any(args.output.iterdir()) and not args.overwrite:
+        raise ResultError(f"{args.output.name} is not empty; choose another folder, or use --overwrite.")
+    if args.fps or args.style or args.pathology:
+        raise EchoKeypointsError(
+            "--fps, --style and --pathology are not for echonet-lvh, which is drawn at random."
+        )
+    write_lookalike(args.output, args.count, seed=args.seed, frames=args.frames, size=args.size)
+    print(args.output)
     return 0
 
 

@@ -46,7 +46,7 @@ _SMALL = {"epochs": 10, "epoch_items": 60, "batch_size": 2, "val_hearts": 16, "v
 
 BUDGETS = {
     "tiny": Budget("tiny", 1, _TINY, 1, 1, (0.8,), 6, 5),  # does everything once: for tests
-    "small": Budget("small", 20, _SMALL, 64, 16, (0.5, 0.8, 1.0), 30, 12),
+    "small": Budget("small", 20, _SMALL, 64, 16, (0.5, 0.8, 1.0), 16, 8),
     "full": Budget(
         "full",
         100,

@@ -59,7 +59,9 @@ def hierarchy(sides: tuple[int, ...]) -> Tensor:
     degree = np.bincount(rows, minlength=count).astype(np.float64)
     values = 1 / np.sqrt(degree[rows] * degree[columns])
     places = torch.from_numpy(np.stack([rows, columns]).astype(np.int64))
-    sparse = torch.sparse_coo_tensor(places, torch.from_numpy(values.astype(np.float32)), (count, count))
+    sparse = torch.sparse_coo_tensor(
+        places, torch.from_numpy(values.astype(np.float32)), (count, count), check_invariants=True
+    )
     return sparse.coalesce()
 
 

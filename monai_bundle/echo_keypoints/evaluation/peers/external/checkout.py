@@ -70,7 +70,7 @@ PEERS: dict[str, Peer] = {
         "the link in its README", "MIT", ("prettytable", "tensorboard"),
     ),
     "pips2": Peer(
-        "pips2", "aharley/pips2", "weights/pips2.pth", "get_reference_model.sh of the checkout", "MIT",
+        "pips2", "aharley/pips2", "weights/pips2.pth", "get_reference_model.sh of the checkout", "MIT", ("einops",),
     ),
     "myotracker": Peer(
         "myotracker", "artemcher/myotracker", "myotracker/models/myotracker_scripted.pt",
