@@ -23,13 +23,16 @@ def place(tmp_path_factory) -> tuple[Path, list[str]]:
     (folder / "models").mkdir()
     save_weights(SKNet.from_preset("small"), folder / "models" / "sknet.pt")
     save_weights(TRNet.from_preset("small"), folder / "models" / "trnet.pt")
+    clip = ["-o", str(folder / "clips"), "--frames", "8", "--format", "npz"]
+    assert main(["simulate", *clip]) == 0
     runs, models = str(folder / "runs"), str(folder / "models")
     return folder, ["--budget", "tiny", "--backend", "torch", "--models", models, "--runs", runs]
 
 
-def reproduce(place: tuple[Path, list[str]], name: str, *more: str) -> Path:
+def reproduce(place: tuple[Path, list[str]], name: str) -> Path:
     folder, options = place
-    assert main(["reproduce", name, "-o", str(folder / name), *options, *more]) == 0
+    data = [] if name == "table6" else ["--data", str(folder / "clips")]
+    assert main(["reproduce", name, "-o", str(folder / name), *options, *data]) == 0
     return folder / name
 
 
@@ -49,44 +52,40 @@ def table(folder: Path, name: str) -> dict[str, dict[str, str]]:
     return found
 
 
-@pytest.mark.slow
 def test_table_1_and_figure_5(place, capsys):
     folder = reproduce(place, "table1")
-    found = table(folder, "table1_phantoms")
+    found = table(folder, "table1_labelled")
     assert {"SK-net, each frame alone", "TR-net", "KLT (OpenCV), chained", "EchoGLAD, trained here"} <= set(
         found
     )
     assert all("ave_PEpP_px" in row and "sdr_2mm_percent" in row for row in found.values())
     assert "| Speckle Tracking | 26.7 |" in capsys.readouterr().out
-    assert Image.open(folder / "figure5_phantoms.png").width > 500
+    assert Image.open(folder / "figure5_labelled.png").width > 500
     assert (place[0] / "runs" / "tiny" / "echoglad" / "echoglad.pt").is_file()
 
 
-@pytest.mark.slow
 def test_tables_3_and_4_share_their_trainings(place):
-    found = table(reproduce(place, "table3"), "table3_phantoms")
+    found = table(reproduce(place, "table3"), "table3_labelled")
     assert list(found) == ["none (SK-net)", "L_pseudo", "L_patch", "L_pseudo + L_patch"]
     trained = place[0] / "runs" / "tiny" / "trnet" / "pseudo_patch_context_a0.8_b0.8" / "trnet.pt"
     before = trained.stat().st_mtime_ns
-    assert set(table(reproduce(place, "table4"), "table4_phantoms")) == {"with", "without"}
+    assert set(table(reproduce(place, "table4"), "table4_labelled")) == {"with", "without"}
     assert trained.stat().st_mtime_ns == before
 
 
-@pytest.mark.slow
 def test_figure_6(place):
     folder = reproduce(place, "figure6")
-    found = table(folder, "figure6_phantoms")
+    found = table(folder, "figure6_labelled")
     assert "L_pseudo, iteration 5" in found and "α = 0.8" in found
     for letter in "abc":
-        assert Image.open(folder / f"figure6{letter}_phantoms.png").size == (720, 480)
+        assert Image.open(folder / f"figure6{letter}_labelled.png").size == (720, 480)
 
 
 def test_table_5(place):
-    found = table(reproduce(place, "table5"), "table5_phantoms")
+    found = table(reproduce(place, "table5"), "table5_labelled")
     assert list(found)[::2] == ["first", "random", "confidence"] and len(found) == 6
 
 
-@pytest.mark.slow
 def test_table_6(place):
     found = table(reproduce(place, "table6"), "table6")
     truth = found["true curves: what the phantom itself tells"]

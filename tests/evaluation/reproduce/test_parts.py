@@ -58,7 +58,7 @@ def test_a_phantom_of_the_cohort_is_one_beat_from_end_diastole():
 
 
 def test_the_cohort_is_of_distinct_patients():
-    cohort = phantom_cohort(3, 2)
+    cohort = phantom_cohort(3, 2, 8)
     assert len(cohort.diagnoses) == 9 == len(set(cohort.patients.values()))
     assert sorted(set(cohort.diagnoses.values())) == sorted(["normal", *DISEASES])
 

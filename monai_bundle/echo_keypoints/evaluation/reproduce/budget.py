@@ -25,6 +25,7 @@ class Budget:
         clips: different phantom clips in these steps, one in each.
         hyperparameters: values of α and of β in Figure 6.
         healthy, ill: patients of the cohort of Table 6: healthy ones, and of each disease.
+        beat_frames: of a clip of that cohort, which is one beat.
         cohort_trackers: of Table 6, by name in the registry; EchoNet-LVH and what is installed come on top.
     """
 
@@ -36,16 +37,19 @@ class Budget:
     hyperparameters: tuple[float, ...]
     healthy: int
     ill: int
+    beat_frames: int = 32
     cohort_trackers: tuple[str, ...] = ("trnet", "sknet", "klt", "dis_fine")
 
 
 _TINY = {
-    "image_size": 64, "epochs": 1, "epoch_items": 4, "batch_size": 2, "val_hearts": 2, "frames": 2, "warmup": 1,
+    "image_size": 80, "epochs": 1, "epoch_items": 4, "batch_size": 2, "val_hearts": 2, "frames": 2, "warmup": 1,
 }  # fmt: skip
 _SMALL = {"epochs": 10, "epoch_items": 60, "batch_size": 2, "val_hearts": 16, "val_interval": 5, "warmup": 30}
 
 BUDGETS = {
-    "tiny": Budget("tiny", 1, _TINY, 1, 1, (0.8,), 6, 5),  # does everything once: for tests
+    "tiny": Budget(
+        "tiny", 1, _TINY, 1, 1, (0.8,), 6, 5, 6, ("trnet", "dis")
+    ),  # does everything once: for tests
     "small": Budget("small", 20, _SMALL, 64, 16, (0.5, 0.8, 1.0), 16, 8),
     "full": Budget(
         "full",
@@ -56,7 +60,7 @@ BUDGETS = {
         (0.4, 0.6, 0.7, 0.8, 0.9, 1.0),
         75,
         40,
-        ("trnet", "sknet", "klt", "speckle", "dis_fine"),
+        cohort_trackers=("trnet", "sknet", "klt", "speckle", "dis_fine"),
     ),
 }
 """Name → budget. ``small`` is for two CPU cores, ``full`` for a GPU."""

@@ -25,7 +25,6 @@ PRESETS = {
 }
 """Diagnosis → pathologies of the phantom, in turn."""
 
-BEAT_FRAMES = 32
 _FIRST_SEED = TEST_SEED + 500_000
 TABLE = "cohort.csv"
 
@@ -45,14 +44,14 @@ class Cohort:
     patients: dict[str, str]
 
 
-def phantom_cohort(healthy: int, ill: int) -> Cohort:
-    """Phantoms over exactly one beat from end-diastole on, one clip a patient, with seeds of their own."""
+def phantom_cohort(healthy: int, ill: int, frames: int) -> Cohort:
+    """Phantoms over one beat of so many frames from end-diastole on, one clip a patient, with seeds of their own."""
     loaders: list[partial[Case]] = []
     diagnoses: dict[str, str] = {}
     for diagnosis, presets in PRESETS.items():
         for index in range(healthy if diagnosis == HEALTHY else ill):
             seed = _FIRST_SEED + len(loaders)
-            loaders.append(partial(one_beat, seed, presets[index % len(presets)]))
+            loaders.append(partial(one_beat, seed, presets[index % len(presets)], frames))
             diagnoses[f"phantom_{seed}"] = diagnosis
     title = f"{len(loaders)} phantoms (PHANTOM numbers)"
     return Cohort(
@@ -60,7 +59,7 @@ def phantom_cohort(healthy: int, ill: int) -> Cohort:
     )
 
 
-def one_beat(seed: int, pathology: str, frames: int = BEAT_FRAMES) -> Case:
+def one_beat(seed: int, pathology: str, frames: int) -> Case:
     """One phantom from end-diastole to the next one."""
     phantom = Phantom(seed, pathology=pathology)
     cycle = phantom.heart.cycle

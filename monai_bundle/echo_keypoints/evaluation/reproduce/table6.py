@@ -145,11 +145,11 @@ def _specificity(ill: NDArray[np.bool_], values: Floats) -> float:
 
 
 def _cohort(context: Context) -> Cohort:
-    cohort = (
-        read_cohort(context.data)
-        if context.data
-        else phantom_cohort(context.budget.healthy, context.budget.ill)
-    )
+    budget = context.budget
+    if context.data:
+        cohort = read_cohort(context.data)
+    else:
+        cohort = phantom_cohort(budget.healthy, budget.ill, budget.beat_frames)
     counts = _counts(cohort)
     if counts.get(HEALTHY, 0) < FOLDS or not any(counts.get(disease, 0) >= FOLDS for disease in DISEASES):
         raise ClipError(
