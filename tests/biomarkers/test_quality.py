@@ -65,6 +65,13 @@ def test_a_jump_a_bend_and_a_shift_reject_their_beat():
     assert any("together" in text for beat in shifted.beats for text in beat["warnings"] + beat["reasons"])
 
 
+def test_a_cut_beat_counts_only_where_no_whole_one_does():
+    assert [beat["accepted"] for beat in measure(beating(1.9)).beats] == [True, False]
+    points = beating(1.9).points_px.copy()
+    points[30, 2, 1] += 20  # 8 mm, in the whole beat
+    assert [beat["accepted"] for beat in measure(beating(1.9, points_px=points)).beats] == [False, True]
+
+
 def test_bends_are_those_of_the_segments():
     straight = np.array([[0, 0], [0, 10], [0, 60], [0, 70]], float)
     assert bend_deg(straight) == pytest.approx(0)

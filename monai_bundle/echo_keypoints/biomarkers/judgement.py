@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,7 +86,7 @@ def judge(tracks: Tracks, beat: Beat, quantities: Mapping[str, Quantity]) -> Ver
 
 
 def judge_rhythm(beats: Sequence[Beat]) -> tuple[list[list[str]], str | None]:
-    """Find beats that are far off the median length, and cut ones where there are whole ones.
+    """Find beats that are far off the median length.
 
     Returns:
         Reasons for each beat, and a note on the rhythm or None.
@@ -109,10 +109,17 @@ def judge_rhythm(beats: Sequence[Beat]) -> tuple[list[list[str]], str | None]:
                 reasons[int(index)].append(f"its length is {percent:+.0f} % off the median beat")
     elif len(known) == 2 and max(known) / min(known) - 1 > ECTOPIC:
         note = "two beats of different length: the rhythm cannot be judged"
-    for number, beat in enumerate(beats):
-        if len(known) and beat.next_ed is None:
-            reasons[number].append(_TRUNCATED)
     return reasons, note
+
+
+def reject_cut(beats: Sequence[Beat], verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """Let cut beats not count where a whole one does; where none does, they are better than nothing."""
+    if not any(b.next_ed and not verdict.reasons for b, verdict in zip(beats, verdicts, strict=True)):
+        return list(verdicts)
+    return [
+        verdict if beat.next_ed else replace(verdict, reasons=(*verdict.reasons, _TRUNCATED))
+        for beat, verdict in zip(beats, verdicts, strict=True)
+    ]
 
 
 def _judge_lengths(quantities: Mapping[str, Quantity], reasons: list[str]) -> None:

@@ -12,7 +12,7 @@ from echo_keypoints.anatomy import SEGMENT_NAMES
 from echo_keypoints.biomarkers.beats import Beat, Beats, find_beats
 from echo_keypoints.biomarkers.documents import beat_document, beat_of, is_edited
 from echo_keypoints.biomarkers.indices import INDICES, Quantity, compute
-from echo_keypoints.biomarkers.judgement import Tracks, Verdict, judge, judge_rhythm
+from echo_keypoints.biomarkers.judgement import Tracks, Verdict, judge, judge_rhythm, reject_cut
 from echo_keypoints.biomarkers.kinetics import Curves, inward_motion
 from echo_keypoints.biomarkers.patient import Patient
 from echo_keypoints.biomarkers.quality import assess
@@ -55,6 +55,7 @@ def measure(
         _with(judge(tracks, beat, quantities), reasons)
         for beat, quantities, reasons in zip(found.beats, measured, rhythm_reasons, strict=True)
     ]
+    verdicts = reject_cut(found.beats, verdicts)
     earlier: Sequence[Mapping[str, Any]] = result.beats if edited else [{}] * len(measured)
     beats = tuple(
         beat_document(*parts)
