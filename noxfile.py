@@ -18,9 +18,11 @@ def engine(session: nox.Session) -> None:
 
 @nox.session
 def slicer(session: nox.Session) -> None:
-    """Files for Slicer, loaded by the MRML of slicer-core, which pins its own VTK."""
-    session.install("-c", "constraints.txt", "-e", ".", "slicer-core", "pytest")
-    session.run("pytest", "tests/writers/test_slicer.py", *session.posargs)
+    """The Slicer extension and files for Slicer, on the real MRML of slicer-core, which pins its own VTK."""
+    extras = ("slicer-core", "pyside6-essentials", "cmake", "pytest")
+    session.install("-c", "constraints.txt", "-e", ".", *extras)
+    tests = session.posargs or ["tests/slicer_extension", "tests/writers/test_slicer.py"]
+    session.run("pytest", *tests, env={"OMP_NUM_THREADS": "2", "QT_QPA_PLATFORM": "offscreen"})
 
 
 @nox.session

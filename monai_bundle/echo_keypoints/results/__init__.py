@@ -1,6 +1,14 @@
 """The versioned result of an analysis: `AnalysisResult` in memory, ``result.json`` on disk."""
 
-from echo_keypoints.results.codec import SCHEMA_VERSION, from_document, plain, schema, to_document
+from echo_keypoints.results.codec import (
+    SCHEMA_VERSION,
+    from_document,
+    header_from_document,
+    header_to_document,
+    plain,
+    schema,
+    to_document,
+)
 from echo_keypoints.results.files import atomic_path, file_digest
 from echo_keypoints.results.origin import landmark_origins
 from echo_keypoints.results.result import AnalysisResult, AuditEntry, utc_now
@@ -15,6 +23,8 @@ __all__ = [
     "claim_folder",
     "file_digest",
     "from_document",
+    "header_from_document",
+    "header_to_document",
     "landmark_origins",
     "load_result",
     "plain",

@@ -54,6 +54,22 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
+def header_to_document(header: ClipHeader) -> dict[str, Any]:
+    """Give the facts of a clip as the plain data that ``clip`` in ``result.json`` holds (without its warnings)."""
+    return {
+        "source": header.source,
+        "frame_count": int(header.frame_count),
+        "height": int(header.height),
+        "width": int(header.width),
+        "frame_times_s": [round(float(time_s), 7) for time_s in header.frame_times_s],
+        "times_source": header.times_source,
+        "spacing_mm": plain(header.spacing_mm),
+        "spacing_source": header.spacing_source,
+        "scan_region": plain(header.scan_region),
+        "metadata": plain(header.metadata),
+    }
+
+
 def to_document(result: AnalysisResult) -> dict[str, Any]:
     """Give the result as the plain data that ``result.json`` holds."""
     header = result.clip
@@ -67,19 +83,7 @@ def to_document(result: AnalysisResult) -> dict[str, Any]:
         "created_utc": result.created_utc,
         "software": {"name": "echo-keypoints", "version": result.software, "backend": result.backend},
         "models": {name: {"sha256": digest} for name, digest in result.models.items()},
-        "clip": {
-            "source": header.source,
-            "sha256": result.clip_sha256,
-            "frame_count": int(header.frame_count),
-            "height": int(header.height),
-            "width": int(header.width),
-            "frame_times_s": [round(float(time_s), 7) for time_s in header.frame_times_s],
-            "times_source": header.times_source,
-            "spacing_mm": plain(header.spacing_mm),
-            "spacing_source": header.spacing_source,
-            "scan_region": plain(header.scan_region),
-            "metadata": plain(header.metadata),
-        },
+        "clip": {**header_to_document(header), "sha256": result.clip_sha256},
         "tracks": {
             "landmarks": list(LANDMARK_NAMES),
             "points_px": plain(points_px),
@@ -120,7 +124,7 @@ def from_document(document: Mapping[str, Any]) -> AnalysisResult:
     if tuple(tracks["landmarks"]) != LANDMARK_NAMES:
         raise ValueError("its landmarks are others than " + ", ".join(LANDMARK_NAMES))
     result = AnalysisResult(
-        clip=_header(document["clip"]),
+        clip=header_from_document(document["clip"]),
         points_px=_array(tracks["points_px"]),
         confidence=_array(tracks["confidence"]),
         reference_frame=int(tracks["reference_frame"]),
@@ -144,7 +148,14 @@ def from_document(document: Mapping[str, Any]) -> AnalysisResult:
     return result
 
 
-def _header(clip: Mapping[str, Any]) -> ClipHeader:
+def header_from_document(clip: Mapping[str, Any]) -> ClipHeader:
+    """Read what `header_to_document` gave.
+
+    Raises:
+        ValueError: its frame times do not increase.
+        KeyError: a part of the core is missing.
+        TypeError: a part is of another kind.
+    """
     spacing, region = clip["spacing_mm"], clip.get("scan_region")
     times = _array(clip["frame_times_s"])
     if not np.all(np.isfinite(times)) or np.any(np.diff(times) <= 0):

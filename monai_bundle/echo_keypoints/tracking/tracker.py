@@ -68,8 +68,20 @@ def track_clip(
         )
 
 
-def open_session(source: ClipSource | Clip, backend: Backend, *, progress: Progress | None = None) -> Session:
+def open_session(
+    source: ClipSource | Clip,
+    backend: Backend,
+    *,
+    progress: Progress | None = None,
+    maps_bytes: int = MAPS_BYTES,
+) -> Session:
     """Read a clip and detect in all of its frames, once.
+
+    Args:
+        source: the clip.
+        backend: the networks.
+        progress: told how far it is.
+        maps_bytes: memory for the maps of all frames; with less, every later track has to detect again.
 
     Raises:
         ClipError: the clip has a single frame, or its file is damaged.
@@ -77,13 +89,13 @@ def open_session(source: ClipSource | Clip, backend: Backend, *, progress: Progr
     source = source.as_source() if isinstance(source, Clip) else source
     letterbox, spool = _read(source, progress)
     try:
-        keep = len(spool) * backend.map_bytes <= MAPS_BYTES
+        keep = len(spool) * backend.map_bytes <= maps_bytes
         contexts = ClipContext(spool.read, source.header.frame_times_s)
         detections = _detect(backend, spool, contexts, keep, progress)
     except BaseException:
         spool.close()
         raise
-    chunk = len(spool) if keep else MAPS_BYTES // backend.map_bytes
+    chunk = len(spool) if keep else maps_bytes // backend.map_bytes
     return Session(source.header, backend, letterbox, spool, contexts, detections, chunk)
 
 

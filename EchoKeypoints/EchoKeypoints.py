@@ -1,0 +1,379 @@
+"""EchoKeypoints in 3D Slicer: see, correct and measure the left ventricle in parasternal-long-axis cines.
+
+Thin on purpose: `EchoKeypointsLib.controller` acts, `actions` says what buttons do, `panel` what is shown. For
+research use only.
+"""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Annotated
+
+import qt
+import slicer
+import vtk
+from slicer.i18n import tr as _
+from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
+from slicer.ScriptedLoadableModule import (
+    ScriptedLoadableModule,
+    ScriptedLoadableModuleLogic,
+    ScriptedLoadableModuleTest,
+    ScriptedLoadableModuleWidget,
+)
+from slicer.util import VTKObservationMixin
+
+_POLL_MS = 40
+_FORMATS = "Clips (*.dcm *.dicom *.avi *.mp4 *.mov *.mkv *.gif *.npz *.npy *.nrrd *.mha);;All files (*)"
+
+
+class EchoKeypoints(ScriptedLoadableModule):
+    """What Slicer shows of the module in its menus."""
+
+    def __init__(self, parent):
+        ScriptedLoadableModule.__init__(self, parent)
+        self.parent.title = _("EchoKeypoints")
+        self.parent.categories = ["Cardiac"]
+        self.parent.dependencies = ["Sequences", "Markups", "Plots", "Tables"]
+        self.parent.contributors = ["The EchoKeypoints authors"]
+        self.parent.helpText = _(
+            "Follows four landmarks of the left ventricle through a parasternal-long-axis cine and measures septum, "
+            "cavity and posterior wall. For research use only: not for diagnosis or treatment."
+        )
+        self.parent.acknowledgementText = _(
+            "An implementation of Oh, Lee et al., Semi-supervised Key-Point Estimation for Echocardiography Video."
+        )
+        slicer.app.connect("startupCompleted()", self.onStartupCompleted)
+
+    def onStartupCompleted(self):
+        """Offer the layout and the sample clip."""
+        import SampleData
+
+        from EchoKeypointsLib import layout
+        from EchoKeypointsLib.engine import sample_clip
+
+        layout.register(slicer.mrmlScene)
+
+        SampleData.SampleDataLogic.registerCustomSampleDataSource(
+            category="EchoKeypoints",
+            sampleName="PLAX phantom",
+            uris=sample_clip().as_uri(),
+            fileNames="plax_phantom.dcm",
+            nodeNames="PLAX phantom",
+            thumbnailFileName=self.resourcePath("Icons/EchoKeypoints.png"),
+            loadFileTypes="EchoKeypointsFile",
+        )
+
+
+class EchoKeypointsFileReader:
+    """Lets Slicer's Add Data, drag and drop and Sample Data open clips with the engine's readers."""
+
+    def __init__(self, parent):
+        self.parent = parent
+
+    def description(self):
+        """What the file dialog calls it."""
+        return "Echo clip (EchoKeypoints)"
+
+    def fileType(self):
+        """The name for scripts: ``slicer.util.loadNodeFromFile(path, "EchoKeypointsFile")``."""
+        return "EchoKeypointsFile"
+
+    def extensions(self):
+        """Endings that are offered."""
+        return [
+            f"{self.description()} (*{ending})" for ending in (".dcm", ".avi", ".mp4", ".mov", ".gif", ".npz")
+        ]
+
+    def canLoadFile(self, filePath):
+        """Whether the ending is one of ours."""
+        return any(filePath.lower().endswith(ending.split("*")[1][:-1]) for ending in self.extensions())
+
+    def load(self, properties):
+        """Bring a file into the scene; Slicer waits for it."""
+        from EchoKeypointsLib.loading import load_now
+
+        if not ensureDependencies():
+            return False
+        try:
+            study = load_now(slicer.mrmlScene, properties["fileName"])
+        except Exception as error:
+            self.parent.userMessages().AddMessage(vtk.vtkCommand.ErrorEvent, str(error))
+            return False
+        self.parent.loadedNodes = [study.browser.GetID()]
+        return True
+
+
+@parameterNodeWrapper
+class EchoKeypointsParameterNode:
+    """What the user typed, kept in the scene."""
+
+    reader: str = "reader"
+    serverUrl: str = "http://127.0.0.1:8000"
+    distance: Annotated[float, WithinRange(1, 400)] = 50
+    folder: pathlib.Path = pathlib.Path()
+    clips: pathlib.Path = pathlib.Path()
+    results: pathlib.Path = pathlib.Path()
+
+
+class EchoKeypointsWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
+    """The panel."""
+
+    def __init__(self, parent=None):
+        ScriptedLoadableModuleWidget.__init__(self, parent)
+        VTKObservationMixin.__init__(self)
+        self.logic = None
+        self._parameterNode = None
+        self._parameterNodeTag = None
+        self._layoutBefore = None
+        self._timer = None
+        self._shortcuts = []
+        self._actions = None
+        self._curveClicks = None
+
+    def setup(self):
+        """Build the panel; called once."""
+        ScriptedLoadableModuleWidget.setup(self)
+        self.uiWidget = slicer.util.loadUI(self.resourcePath("UI/EchoKeypoints.ui"))
+        self.layout.addWidget(self.uiWidget)
+        self.ui = slicer.util.childWidgetVariables(self.uiWidget)
+        self.uiWidget.setMRMLScene(slicer.mrmlScene)
+        self.logic = EchoKeypointsLogic()
+        self._connectSignals()
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
+        self._timer = qt.QTimer()
+        self._timer.setInterval(_POLL_MS)
+        self._timer.connect("timeout()", self.onTimer)
+        self._timer.start()
+        self.initializeParameterNode()
+        self.logic.controller.restore()
+        self.refresh()
+
+    def _connectSignals(self):
+        from EchoKeypointsLib.actions import ON_SERVER, Actions
+        from EchoKeypointsLib.curve_click import CurveClicks
+
+        controller, ui = self.logic.controller, self.ui
+        controller.who = lambda: self._parameterNode.reader.strip() or "reader"
+        controller.changed.connect(self.refresh)
+        controller.frame_changed.connect(self.refreshFrame)
+        controller.said.connect(self.say)
+        controller.failed.connect(self.say)
+        self.logic.desk.changed.connect(self.refreshServer)
+        self.logic.worklist.changed.connect(self.refreshWorklist)
+        self._actions = Actions(
+            ui, controller, self.logic.desk, self.logic.worklist, ensureDependencies, self.askToSend
+        )
+        self._curveClicks = CurveClicks(self._actions.go_to_clicked)
+        for name, slot in self._actions.clicks().items():
+            getattr(ui, name).connect("clicked()", self._guarded(slot))
+        ui.openFileButton.connect("clicked()", self._guarded(self.onOpenFile))
+        ui.sampleButton.connect("clicked()", self._guarded(self.onSample))
+        ui.calibrateButton.connect("toggled(bool)", self._guarded(self._actions.calibrate))
+        ui.auditButton.connect("toggled(bool)", ui.auditText.setVisible)
+        ui.placeComboBox.connect(
+            "currentIndexChanged(int)", lambda index: ui.serverBox.setVisible(index == ON_SERVER)
+        )
+        ui.doubtfulList.connect("itemClicked(QListWidgetItem*)", self._actions.go_to_listed_frame)
+        ui.beatList.connect("itemClicked(QListWidgetItem*)", self._actions.go_to_listed_beat)
+
+    def _guarded(self, slot):
+        """Turn what a user may see into a sentence in the panel; anything else goes to Slicer's error log."""
+        from echo_keypoints.errors import EchoKeypointsError
+
+        def run(*arguments):
+            try:
+                slot(*arguments)
+            except EchoKeypointsError as error:
+                self.say(str(error))
+
+        return run
+
+    # --- life cycle
+
+    def enter(self):
+        """The module is shown: take the review layout and the keys."""
+        from EchoKeypointsLib import layout
+
+        self.initializeParameterNode()
+        self._layoutBefore = layout.show(slicer.mrmlScene)
+        self._curveClicks.start()
+        keys = {
+            "Right": self.ui.nextButton,
+            "Left": self.ui.previousButton,
+            "Space": self.ui.playButton,
+            "N": self.ui.nextDoubtfulButton,
+            "P": self.ui.previousDoubtfulButton,
+            "C": self.ui.confirmButton,
+        }
+        for key, button in keys.items():
+            shortcut = qt.QShortcut(slicer.util.mainWindow())
+            shortcut.setKey(qt.QKeySequence(key))
+            shortcut.connect("activated()", button.click)
+            self._shortcuts.append(shortcut)
+        if self.logic.controller.study:
+            self.logic.controller.select(self.logic.controller.study)
+
+    def exit(self):
+        """Another module is shown: give keys and layout back."""
+        from EchoKeypointsLib import layout
+
+        for shortcut in self._shortcuts:
+            shortcut.setEnabled(False)
+            shortcut.deleteLater()
+        self._shortcuts = []
+        layout.restore(slicer.mrmlScene, self._layoutBefore)
+        self._disconnectGui()
+
+    def cleanup(self):
+        """Slicer closes, or the module is loaded again."""
+        self._timer.stop()
+        self._curveClicks.stop()
+        self._disconnectGui()
+        self.removeObservers()
+        self.logic.controller.close()
+
+    def onSceneStartClose(self, caller, event):
+        """Stop what is under way: its scene goes."""
+        self._disconnectGui()
+        self._actions.forget()
+        self.logic.controller.reset()
+
+    def onSceneEndClose(self, caller, event):
+        """Be ready for a new scene."""
+        self.initializeParameterNode()
+        self.refresh()
+
+    def onSceneEndImport(self, caller, event):
+        """Take up the work of a scene that was loaded."""
+        self.initializeParameterNode()
+        self.logic.controller.restore()
+
+    def initializeParameterNode(self):
+        """Bind what the user types to the scene."""
+        self._disconnectGui()
+        self._parameterNode = self.logic.getParameterNode()
+        self._parameterNodeTag = self._parameterNode.connectGui(self.ui)
+
+    def _disconnectGui(self):
+        if self._parameterNode is not None and self._parameterNodeTag is not None:
+            self._parameterNode.disconnectGui(self._parameterNodeTag)
+        self._parameterNodeTag = None
+
+    def onTimer(self):
+        """Some twenty-five times a second."""
+        self.logic.controller.poll()
+        self._guarded(self._actions.follow_ruler)()
+
+    # --- showing
+
+    def refresh(self):
+        """Bring the panel up to date."""
+        from EchoKeypointsLib import panel
+
+        panel.refresh(self.ui, self.logic.controller)
+
+    def refreshFrame(self):
+        """Bring up to date what the frame changes."""
+        from EchoKeypointsLib import panel
+
+        panel.refresh_frame(self.ui, self.logic.controller)
+
+    def refreshServer(self):
+        """Show what the server told."""
+        from EchoKeypointsLib import panel
+
+        panel.refresh_server(self.ui, self.logic.desk)
+
+    def refreshWorklist(self):
+        """Show how the batch stands."""
+        self.ui.worklistLabel.text = self.logic.worklist.words
+
+    def say(self, sentence):
+        """Show a sentence; no pop-up."""
+        self.ui.statusLabel.text = sentence
+
+    # --- questions
+
+    def onOpenFile(self):
+        """Ask for a file, and open it."""
+        path = qt.QFileDialog.getOpenFileName(self.uiWidget, _("Open an echo clip"), "", _FORMATS)
+        self._actions.open_file(path)
+
+    def onSample(self):
+        """Open the phantom that comes with the extension."""
+        from EchoKeypointsLib.engine import sample_clip
+
+        self._actions.open_file(str(sample_clip()))
+
+    def askToSend(self, url):
+        """Ask before a clip leaves this computer."""
+        return slicer.util.confirmOkCancelDisplay(
+            _(
+                "The clip will be sent to {url}. It may hold the patient's name in its header or in its pixels."
+            ).format(url=url)
+        )
+
+
+class EchoKeypointsLogic(ScriptedLoadableModuleLogic):
+    """What the panel does, for scripts too: ``EchoKeypointsLogic().controller``."""
+
+    def __init__(self):
+        from EchoKeypointsLib.controller import Controller
+        from EchoKeypointsLib.desk import ServerDesk
+        from EchoKeypointsLib.worklist import Worklist
+
+        ScriptedLoadableModuleLogic.__init__(self)
+        self.controller = Controller()
+        self.desk = ServerDesk(self.controller)
+        self.worklist = Worklist(self.controller)
+
+    def getParameterNode(self):
+        """Give what the user typed."""
+        return EchoKeypointsParameterNode(super().getParameterNode())
+
+
+class EchoKeypointsTest(ScriptedLoadableModuleTest):
+    """Self-test, run inside Slicer: the sample clip from opening to export."""
+
+    def setUp(self):
+        """Start with an empty scene."""
+        slicer.mrmlScene.Clear(0)
+
+    def runTest(self):
+        """Run all tests."""
+        self.setUp()
+        self.test_story()
+
+    def test_story(self):
+        """Open, analyse, correct, undo, save as Slicer would."""
+        from EchoKeypointsLib.engine import sample_clip
+        from EchoKeypointsLib.selftest import run_story
+
+        self.delayDisplay("Starting")
+        logic = EchoKeypointsLogic()
+        try:
+            run_story(logic.controller, sample_clip(), slicer.app.processEvents)
+        finally:
+            logic.controller.close()
+        self.delayDisplay("Passed")
+
+
+def ensureDependencies():
+    """Install what the engine needs, once, after asking.
+
+    Returns:
+        Whether all is there.
+    """
+    import slicer.packaging
+
+    path = pathlib.Path(slicer.util.modulePath("EchoKeypoints")).parent / "Resources" / "requirements.txt"
+    try:
+        slicer.packaging.pip_ensure(slicer.packaging.load_requirements(str(path)), requester="EchoKeypoints")
+    except RuntimeError as error:  # declined, or it failed: the sentence says which
+        slicer.util.errorDisplay(
+            _("EchoKeypoints cannot work without its Python packages. {why}").format(why=error)
+        )
+        return False
+    return True
