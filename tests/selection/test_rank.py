@@ -36,9 +36,10 @@ def test_informed_prefers_what_is_hard_and_new() -> None:
     assert rank("diversity", candidates, [signals(1, 9)])[0].clip == "hard, known"
 
 
-def test_without_labels_the_typical_clip_comes_first_of_equally_hard_ones() -> None:
-    candidates = {"odd": signals(3, 50), "a": signals(3, 1), "b": signals(3, 1.2)}
-    assert rank("informed", candidates)[-1].clip == "odd"
+def test_without_labels_the_typical_clip_is_the_first_of_diversity() -> None:
+    candidates = {"a": signals(3, 50), "b": signals(3, 1), "c": signals(3, 1.2)}
+    assert [choice.clip for choice in rank("diversity", candidates)][-1] == "a"
+    assert rank("diversity", candidates)[0].reason == "It looks typical of all clips."
 
 
 def test_unknown_clips_come_last_and_chance_is_repeatable() -> None:

@@ -2,7 +2,8 @@
 
 The task is one that teams meet: most clips of a pool look as the detector knows them, a few come from a device
 that shows the heart mirrored. A strategy picks clips, their landmarks are given, the detector is fine-tuned from the
-shipped weights on all clips that have landmarks so far, and is scored on other clips of the same mixture.
+shipped weights on all clips that have landmarks so far, and is scored on other clips of the same mixture. Before that,
+without any training: how wrong is the detector on the clips that a strategy ranks first?
 
 Run it as ``python -m echo_keypoints.evaluation.active_learning -o FOLDER``; half an hour on one CPU core.
 """
@@ -14,7 +15,7 @@ import json
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from echo_keypoints.data.phantoms import PhantomFrames
 from echo_keypoints.data.simulation import Phantom
 from echo_keypoints.networks import SKNet, TRNet, load_weights
 from echo_keypoints.readers import open_clip
-from echo_keypoints.selection import ClipSignals, clip_signals, rank
+from echo_keypoints.selection import STRATEGIES, ClipSignals, clip_signals, rank
 from echo_keypoints.tracking import open_session
 from echo_keypoints.tracking.backends import models_directory
 from echo_keypoints.tracking.backends.base import model_file
@@ -35,6 +36,7 @@ from echo_keypoints.tracking.backends.torch_backend import SKNET, TRNET, TorchBa
 from echo_keypoints.training.fine_tuning import frozen_statistics
 from echo_keypoints.training.sknet import SKNetObjective
 
+_COLOURS = {"informed": "#1f6fb4", "random": "#8a8a8a", "all": "#d0d0d0"}
 PHANTOM_SEED = 9_500_000
 MIRRORED_EVERY = 4
 FRAMES = 10
@@ -178,11 +180,37 @@ def learning_curve(
     return curve
 
 
+def first_choices(pool: Sequence[dict[str, str]], count: int, seeds: int = 50) -> dict[str, float]:
+    """Ask what a strategy finds, without any training: the shipped detector's error on the clips it ranks first.
+
+    Args:
+        pool: clips with labels.
+        count: how many of the first.
+        seeds: draws of ``random``, whose mean counts.
+
+    Returns:
+        Strategy → mean error in model px; and ``all``, that of the whole pool.
+    """
+    network = fine_tune([], Protocol(), 0)
+    trnet = load_weights(model_file(models_directory(), TRNET), TRNet).eval()
+    error = dict(zip((item["image"] for item in pool), errors_px(network, pool), strict=True))
+    known = dict(signals_of(network, trnet, pool))
+    found = {"all": float(np.mean(list(error.values())))}
+    for strategy in STRATEGIES:
+        draws = range(seeds if strategy == "random" else 1)
+        means = [
+            np.mean([error[choice.clip] for choice in rank(strategy, known, seed=seed)[:count]])
+            for seed in draws
+        ]
+        found[strategy] = float(np.mean(means))
+    return found
+
+
 def run(output: Path, protocol: Protocol, strategies: Sequence[str]) -> dict[str, Any]:
     """Run all curves, and write ``active_learning.json`` and ``active_learning.png`` after each repeat."""
     output.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    report: dict[str, Any] = {"protocol": protocol.__dict__, "curves": []}
+    report: dict[str, Any] = {"protocol": asdict(protocol), "curves": [], "first_choices": []}
     for repeat in range(protocol.repeats):
         with tempfile.TemporaryDirectory() as folder:
             made = Path(folder)
@@ -191,6 +219,8 @@ def run(output: Path, protocol: Protocol, strategies: Sequence[str]) -> dict[str
             first = PHANTOM_SEED + 1000 * repeat
             pool = make_clips(made / "pool", protocol.pool, first)
             test = make_clips(made / "test", protocol.test, first + 500)
+            report["first_choices"].append(first_choices(pool, protocol.pool // MIRRORED_EVERY))
+            print(report["first_choices"][-1], flush=True)
             for strategy in strategies:
                 curve = learning_curve(strategy, pool, test, protocol, repeat)
                 report["curves"].append({"strategy": strategy, "repeat": repeat, "points": curve})
@@ -203,23 +233,27 @@ def run(output: Path, protocol: Protocol, strategies: Sequence[str]) -> dict[str
 
 
 def plot(report: dict[str, Any], path: Path) -> None:
-    """Draw the mean curve of each strategy, and every single one thin behind it."""
+    """Draw what each strategy ranks first, and the learning curves: thin for each pool, thick for the mean."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6.4, 4.0), dpi=110, layout="constrained")
-    axes = figure.subplots()
-    colours = {"informed": "#1f6fb4", "random": "#8a8a8a", "diversity": "#3d9a50", "disagreement": "#c4622d"}
+    figure = Figure(figsize=(9.6, 3.8), dpi=110, layout="constrained")
+    bars, curves = figure.subplots(1, 2)
+    names = list(report["first_choices"][0])
+    means = [float(np.mean([found[name] for found in report["first_choices"]])) for name in names]
+    bars.barh(names[::-1], means[::-1], color=[_COLOURS.get(name, "#9db4c8") for name in names[::-1]])
+    bars.set(xlabel="error of the clips ranked first, px at 224 (more is better)")
+    bars.set_title("What a strategy finds", fontsize=10)
     for strategy in dict.fromkeys(curve["strategy"] for curve in report["curves"]):
-        curves = [c["points"] for c in report["curves"] if c["strategy"] == strategy]
-        labelled = [point["labelled"] for point in curves[0]]
-        errors = np.array([[point["error_px"] for point in points] for points in curves])
-        colour = colours.get(strategy)
-        axes.plot(labelled, errors.T, color=colour, linewidth=0.7, alpha=0.4)
-        axes.plot(labelled, errors.mean(axis=0), color=colour, linewidth=2.2, marker="o", label=strategy)
-    axes.set(xlabel="labelled clips", ylabel="mean point error, px at 224", ylim=(0, None))
-    axes.set_title("Which clip to label next (phantoms, one in four mirrored)", fontsize=10)
-    axes.legend(frameon=False)
-    axes.grid(alpha=0.25)
+        each = [c["points"] for c in report["curves"] if c["strategy"] == strategy]
+        labelled = [point["labelled"] for point in each[0]]
+        errors = np.array([[point["error_px"] for point in points] for points in each])
+        colour = _COLOURS.get(strategy)
+        curves.plot(labelled, errors.T, color=colour, linewidth=0.7, alpha=0.4)
+        curves.plot(labelled, errors.mean(axis=0), color=colour, linewidth=2.2, marker="o", label=strategy)
+    curves.set(xlabel="labelled clips", ylabel="error on other clips, px at 224", ylim=(0, None))
+    curves.set_title(f"What it teaches ({report['protocol']['updates']} updates a round)", fontsize=10)
+    curves.legend(frameon=False)
+    curves.grid(alpha=0.25)
     figure.savefig(path)
 
 
@@ -227,16 +261,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Command line of `run`."""
     parser = argparse.ArgumentParser(description="Learning curves of the strategies, on phantoms.")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder of the figures and the plot")
-    parser.add_argument("--repeats", type=int, default=Protocol.repeats)
-    parser.add_argument("--rounds", type=int, default=Protocol.rounds)
-    parser.add_argument("--pool", type=int, default=Protocol.pool)
-    parser.add_argument("--test", type=int, default=Protocol.test)
-    parser.add_argument("--updates", type=int, default=Protocol.updates)
+    for field in fields(Protocol):
+        kind = type(field.default)
+        parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, default=field.default)
     parser.add_argument("--strategies", nargs="+", default=["random", "informed"])
     args = parser.parse_args(arguments)
-    protocol = Protocol(
-        pool=args.pool, test=args.test, rounds=args.rounds, updates=args.updates, repeats=args.repeats
-    )
+    protocol = Protocol(**{field.name: getattr(args, field.name) for field in fields(Protocol)})
     run(args.output, protocol, args.strategies)
 
 

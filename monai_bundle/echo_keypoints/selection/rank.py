@@ -17,7 +17,7 @@ _WORDS = {
     "implausibility": "a landmark jumps by {:.1f} px",
 }
 STRATEGIES = {
-    "informed": "mean rank of disagreement, confidence and implausibility, together with the rank of diversity",
+    "informed": "where the networks are unsure: disagreement and confidence, and a little of diversity",
     "disagreement": "where detector and tracker differ most",
     "confidence": "where the confidence is lowest",
     "implausible": "where the movement is least like a heart's",
@@ -26,6 +26,11 @@ STRATEGIES = {
     "random": "by chance, with a seed",
 }
 """Name → what it does."""
+
+_UNSURE = ("disagreement_px", "doubt")
+_DIVERSITY = 0.25
+"""What ``informed`` is made of. On phantoms implausibility and diversity alone find no more wrong clips than chance
+does (docs/annotation.md); diversity keeps it from choosing the same kind of clip again and again."""
 
 _SIGNAL = {"disagreement": "disagreement_px", "confidence": "doubt", "implausible": "implausibility"}
 
@@ -116,8 +121,10 @@ def _scores(
     novelty = _novelty(signals, labelled)
     if strategy == "diversity":
         return novelty
-    hardness = np.mean([_ranks([one.of_clip(name) for one in signals]) for name in _WORDS], axis=0)
-    return (hardness + _ranks(novelty)) / 2
+    hardness = np.mean([_ranks([one.of_clip(name) for one in signals]) for name in _UNSURE], axis=0)
+    if not labelled:
+        return np.asarray(hardness)
+    return (1 - _DIVERSITY) * hardness + _DIVERSITY * _ranks(novelty)
 
 
 def _novelty(signals: Sequence[ClipSignals], labelled: Sequence[ClipSignals]) -> NDArray[np.float64]:
@@ -142,13 +149,11 @@ def _ranks(values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]
 
 
 def _clip_reason(strategy: str, signals: ClipSignals, any_labelled: bool) -> str:
-    parts = [text.format(signals.of_clip(name)) for name, text in _WORDS.items()]
-    looks = "it looks least like the labelled clips" if any_labelled else "it looks typical of all clips"
-    if strategy in _SIGNAL:
-        parts = [_WORDS[_SIGNAL[strategy]].format(signals.of_clip(_SIGNAL[strategy]))]
-    elif strategy == "diversity":
-        parts = [looks]
-    else:
-        parts.append(looks.replace("least like", "unlike"))
-    text = "; ".join(parts)
-    return f"In the harder half of its frames {text}." if strategy != "diversity" else f"{text.capitalize()}."
+    looks = "it looks unlike the labelled clips" if any_labelled else "it looks typical of all clips"
+    if strategy == "diversity":
+        return f"{looks.capitalize()}."
+    names = (_SIGNAL[strategy],) if strategy in _SIGNAL else _UNSURE
+    parts = [_WORDS[name].format(signals.of_clip(name)) for name in names]
+    if strategy == "informed" and any_labelled:
+        parts.append("how unlike the labelled clips it looks counts a little")
+    return f"In the harder half of its frames {'; '.join(parts)}."
