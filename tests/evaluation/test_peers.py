@@ -40,7 +40,8 @@ def test_contract(name: str, engine: Engine, moving_texture) -> None:
     assert np.array_equal(video, moving_texture.video), "the video was edited"
     assert np.array_equal(query, moving_texture.tracks[QUERY_FRAME]), "the query was edited"
     again = tracker.track(video, QUERY_FRAME, query)
-    assert np.array_equal(found.points, again.points), "not deterministic"
+    rounding = 1e-3 if TRACKERS[name].external else 0.0  # how others add up floats is theirs
+    assert np.abs(found.points - again.points).max() <= rounding, "not deterministic"
 
 
 @pytest.mark.parametrize("name", CLASSICAL)

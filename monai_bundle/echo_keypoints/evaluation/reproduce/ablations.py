@@ -154,8 +154,8 @@ def _charts(context: Context, dataset: str, rows: Mapping[str, Line], values: Se
             title, list(xs), [e.mean for e in found], [e.low for e in found], [e.high for e in found]
         )
 
-    folder, y = context.output, "δ_avg %"
+    folder, y = context.output, "delta_avg (%)"  # pillow's typeface has no Greek
     iterations = [series("L_pseudo + L_patch", "both", steps), series("L_pseudo", "pseudo", steps)]
     save_chart(iterations, "iteration", y, folder / f"figure6a_{dataset}.png")
-    save_chart([series("α", "alpha", values)], "α", y, folder / f"figure6b_{dataset}.png")
-    save_chart([series("β", "beta", values)], "β", y, folder / f"figure6c_{dataset}.png")
+    save_chart([series("alpha", "alpha", values)], "alpha", y, folder / f"figure6b_{dataset}.png")
+    save_chart([series("beta", "beta", values)], "beta", y, folder / f"figure6c_{dataset}.png")

@@ -43,8 +43,9 @@ def save_chart(series: Sequence[Series], x_label: str, y_label: str, path: Path)
     pen.rectangle(box, fill=PANEL)
     _draw_grid(pen, axes, series)
     right = _BOX[2]
-    for one, landmark in zip(series, LANDMARKS[::-1] * math.ceil(len(series) / 4), strict=False):
-        _draw_line(pen, axes, one, landmark.colour)
+    for index, one in enumerate(series):
+        landmark = LANDMARKS[-1 - index % len(LANDMARKS)]
+        _draw_line(pen, axes, one, landmark.colour, 5.0 * _Q * (index - (len(series) - 1) / 2))
         width = pen.textlength(one.title, font=font(15 * _Q)) / _Q
         _write(pen, right - width, 32, one.title, 15, landmark.colour, "lm")
         right -= round(width) + 24
@@ -82,8 +83,11 @@ def _draw_grid(pen: ImageDraw.ImageDraw, axes: Axes, series: Sequence[Series]) -
         _write(pen, x / _Q, bottom / _Q + 16, f"{value:g}", 13, FAINT, "mm")
 
 
-def _draw_line(pen: ImageDraw.ImageDraw, axes: Axes, one: Series, colour: tuple[int, int, int]) -> None:
-    spots = [(axes.x(x), axes.y(y)) for x, y in zip(one.x, one.y, strict=True)]
+def _draw_line(
+    pen: ImageDraw.ImageDraw, axes: Axes, one: Series, colour: tuple[int, int, int], aside: float
+) -> None:
+    """Draw a line and its intervals, so many px aside, that those of several lines do not hide each other."""
+    spots = [(axes.x(x) + aside, axes.y(y)) for x, y in zip(one.x, one.y, strict=True)]
     pale = blend(colour, PANEL, 0.45)
     for (x, _), low, high in zip(spots, one.low, one.high, strict=True):
         if math.isfinite(low) and math.isfinite(high):

@@ -17,6 +17,7 @@ from echo_keypoints.evaluation.run import Run
 OURS = ("sknet", "trnet_plain", "trnet")
 CLASSICAL = ("klt", "speckle", "block_matching", "dis", "dis_fine")
 DETECTORS = ("echonet_lvh", "echoglad")
+FIGURE_5 = ("sknet", "trnet", "klt", "speckle", *DETECTORS, "echotracker", "cotracker3_offline", "bootstapir")
 PAPER_ROWS = {
     "sknet": "SK-net", "trnet": "TR-net", "trnet_plain": "TR-net", "klt": "KLT Tracker", "speckle": "Speckle Tracking",
     "echonet_lvh": "Echonet-LVH", "echoglad": "EchoGLAD", "echotracker": "EchoTracker",
@@ -44,7 +45,7 @@ def table_1(context: Context) -> list[Report]:
         def look(case: Case, runs: list[Run], shown: list[str] = shown, name: str = dataset.name) -> None:
             if not shown:  # Figure 5 is of one clip
                 shown.append(case.name)
-                tracks = {run.tracker: run.points for run in runs if len(run.points) == len(case.video)}
+                tracks = {run.tracker: run.points for run in runs if run.tracker in FIGURE_5}
                 save_contact_sheet(case, tracks, context.output / f"figure5_{name}.png")
 
         runs, skipped = compare(context, dataset, entries, look)
