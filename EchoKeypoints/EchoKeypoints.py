@@ -109,7 +109,7 @@ class EchoKeypointsParameterNode:
 
     reader: str = "reader"
     serverUrl: str = "http://127.0.0.1:8000"
-    distance: Annotated[float, WithinRange(1, 400)] = 50
+    distance: Annotated[float, WithinRange(1, 400)] = 50.0
     folder: pathlib.Path = pathlib.Path()
     clips: pathlib.Path = pathlib.Path()
     results: pathlib.Path = pathlib.Path()
@@ -224,7 +224,6 @@ class EchoKeypointsWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             shortcut.deleteLater()
         self._shortcuts = []
         layout.restore(slicer.mrmlScene, self._layoutBefore)
-        self._disconnectGui()
 
     def cleanup(self):
         """Slicer closes, or the module is loaded again."""
@@ -251,10 +250,13 @@ class EchoKeypointsWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic.controller.restore()
 
     def initializeParameterNode(self):
-        """Bind what the user types to the scene."""
+        """Bind what the user types to the scene; once for each parameter node."""
+        wrapper = self.logic.getParameterNode()
+        if self._parameterNode is not None and self._parameterNode.parameterNode is wrapper.parameterNode:
+            return
         self._disconnectGui()
-        self._parameterNode = self.logic.getParameterNode()
-        self._parameterNodeTag = self._parameterNode.connectGui(self.ui)
+        self._parameterNode = wrapper
+        self._parameterNodeTag = wrapper.connectGui(self.ui)
 
     def _disconnectGui(self):
         if self._parameterNode is not None and self._parameterNodeTag is not None:

@@ -1,5 +1,6 @@
 """The extension on Slicer's real MRML (PyPI's ``slicer-core``): run by the nox session ``slicer`` only."""
 
+import ctypes
 import importlib.util
 import json
 import os
@@ -15,6 +16,12 @@ if importlib.util.find_spec("slicer") is None:
 else:
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     sys.path[:0] = [str(HERE), str(ROOT / "EchoKeypoints"), str(ROOT / "monai_bundle")]
+
+    # PySide6 and VTK give back a few references to True and False more than they took, and Python 3.11 aborts at
+    # its end when one of them is "freed". From 3.12 on neither can be; here they get more than can be lost.
+    for _ in range(100_000):
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(True))
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(False))
 
 SAMPLE = ROOT / "docs" / "sample" / "plax_phantom.dcm"
 

@@ -98,18 +98,28 @@ def parameterNodeWrapper(cls):
             attribute, signal = _BINDINGS[type(widget).__name__]
             if name not in fields:
                 raise ValueError(f"{name} is no parameter")
-            value = getattr(self, name)
-            setattr(widget, attribute, str(value) if fields[name].type is pathlib.Path else value)
 
             def changed(value, name=name):
-                setattr(self, name, fields[name].type(value))
+                if getattr(self, name) != fields[name].type(value):
+                    setattr(self, name, fields[name].type(value))
 
             connect(widget, signal, changed)
-            links.append((widget, signal, changed))
-        return links
+            links.append((widget, attribute, signal, changed, name))
 
-    def disconnect_gui(self, links):
-        for widget, signal, slot in links:
+        def show(*_):
+            for widget, attribute, _signal, _changed, name in links:
+                value = getattr(self, name)
+                value = str(value) if fields[name].type is pathlib.Path else value
+                if getattr(widget, attribute) != value:
+                    setattr(widget, attribute, value)
+
+        show()
+        return links, self.parameterNode.AddObserver("ModifiedEvent", show)
+
+    def disconnect_gui(self, tag):
+        links, observer = tag
+        self.parameterNode.RemoveObserver(observer)
+        for widget, _attribute, signal, slot, _name in links:
             disconnect(widget, signal, slot)
 
     cls.__init__, cls.connectGui, cls.disconnectGui = init, connect_gui, disconnect_gui
