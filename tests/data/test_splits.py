@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from tests.data.test_training_sets import write_clip
+from test_training_sets import write_clip
 
 from echo_keypoints.data.folders import clip_items
 from echo_keypoints.data.splits import LeakError, check_apart

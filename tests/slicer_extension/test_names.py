@@ -11,8 +11,9 @@ import slicer
 import slicer.util
 import vtk
 
-from conftest import ROOT
 from qt_names import ATTRIBUTES, CLASSES, SIGNALS
+
+ROOT = Path(__file__).resolve().parents[2]
 
 EXTENSION = ROOT / "EchoKeypoints"
 FILES = sorted(EXTENSION.rglob("*.py"))

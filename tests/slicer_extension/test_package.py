@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT
+ROOT = Path(__file__).resolve().parents[2]
+
 
 MODULES = "lib/Slicer-5.12/qt-scripted-modules"
 

@@ -1,15 +1,17 @@
 """The panel through stand-ins of Qt: every button, what the user types, errors, and the scene closing in the middle."""
 
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import slicer
 
-from conftest import ROOT
 from EchoKeypointsLib import layout
 from EchoKeypointsLib.geometry import px_to_ras
+
+ROOT = Path(__file__).resolve().parents[2]
 
 _PATIENCE_S = 90
 
