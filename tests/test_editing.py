@@ -107,7 +107,8 @@ def test_landmarks_are_set_and_cleared(tmp_path):
     with open_session(clip, load_backend(threads=1)) as session:
         first = result_of(header, session.track())
         save_result(first, tmp_path / "result.json")
-        wanted = first.points_px[6] + 3
+        # Towards the middle: whatever the networks see in noise, the point stays in the image.
+        wanted = first.points_px[6] + np.where(first.points_px[6] < 60, 3, -3)
         wanted[3] = np.nan
         edited = editing.set_landmarks(first, session, 6, wanted, **WHO)
         np.testing.assert_allclose(edited.points_px[6, :3], wanted[:3])
