@@ -95,13 +95,12 @@ class Lessons(Dataset[dict[str, Tensor]]):
             index = self.variety.references(peaks[None])
             queries = self.variety.points(detections[index], frames.shape[-1])[0]
         pseudo, weight = self.teacher(frames[None].float() / 255, index, queries.flatten(0, 1)[None])
-        count = len(frames)
         return {
             "frames": frames,
             "index": index[0],
             "queries": queries,
-            "pseudo": pseudo[0].unflatten(1, (-1, 4)).transpose(0, 1).reshape(-1, count, 4, 2),
-            "weight": weight[0].unflatten(1, (-1, 4)).transpose(0, 1).reshape(-1, count, 4),
+            "pseudo": pseudo[0].unflatten(1, (-1, 4)).transpose(0, 1).contiguous(),
+            "weight": weight[0].unflatten(1, (-1, 4)).transpose(0, 1).contiguous(),
             "detections": detections,
             "peaks": peaks,
         }
