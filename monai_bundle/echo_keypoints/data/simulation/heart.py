@@ -36,7 +36,10 @@ class Heart:
         shortening: longitudinal shortening, apex fixed.
         rv_width: right-ventricular cavity in front of the septum.
         anterior_leaflet: length of the anterior mitral leaflet.
-        closure_rad: angle of the closed leaflets to the axis.
+        closure_rad: angle of the closed anterior leaflet to the axis.
+        aortic_ring: diameter of the aortic annulus.
+        root_rad, mitral_rad: tilt of aortic root and mitral annulus. Both rings hinge on the curtain between them,
+            the most basal place of the ventricle; septum and posterior wall end below it.
     """
 
     pathology: str
@@ -58,11 +61,37 @@ class Heart:
     rv_width: float
     anterior_leaflet: float
     closure_rad: float
+    aortic_ring: float
+    root_rad: float
+    mitral_rad: float
+
+    @property
+    def curtain(self) -> FloatArray:
+        """``(2,)`` (u, v) of the hinge between aortic root and anterior mitral leaflet at end-diastole."""
+        across = self.aortic_ring * np.cos(self.root_rad) - self.radius * (1 - self.taper)
+        return np.array([self.base_length, min(float(across), 0.3 * self.radius)])
+
+    @property
+    def coaptation(self) -> FloatArray:
+        """``(2,)`` (u, v) from the curtain to the tips of the closed leaflets, which stay off the posterior wall."""
+        room = (0.65 * self.radius - self.curtain[1]) / self.anterior_leaflet
+        angle = min(self.closure_rad, float(np.arcsin(min(room, 1.0))))
+        return self.anterior_leaflet * np.array([-np.cos(angle), np.sin(angle)])
+
+    def wall_end(self, side: int) -> float:
+        """Where along the axis a wall ends at end-diastole: the septum at the aortic root, the posterior wall at the
+        mitral annulus; always basal of the landmarks."""
+        if side < 0:
+            return max(
+                self.base_length - self.aortic_ring * float(np.sin(self.root_rad)), self.landmark_u + 5
+            )
+        opening = 0.88 * self.radius - self.curtain[1]
+        return max(self.base_length - float(opening * np.tan(self.mitral_rad)), self.landmark_u + 4)
 
     @property
     def landmark_u(self) -> float:
         """Where along the axis the landmarks lie: just below the tips of the closed leaflets (ASE 2015)."""
-        return self.base_length - self.anterior_leaflet * float(np.cos(self.closure_rad)) - 1.0
+        return self.base_length + float(self.coaptation[0]) - 1.0
 
     def cavity(self, u: FloatArray, side: int) -> FloatArray:
         """Distance of the endocardium from the axis at end-diastole; `side` -1 septum, +1 posterior."""
@@ -80,11 +109,11 @@ class Heart:
         toward_base = 1 - self.taper * np.clip(u / self.base_length, 0, 1.6) ** 2
         base_outer = self.radius * toward_base + thickness
         epicardium = np.where(u < 0, outer, base_outer)
-        thinning = np.clip((self.base_length + 10 - u) / 14, 0.25, 1.0)
+        thinning = np.clip((self.wall_end(side) + 10 - u) / 14, 0.25, 1.0)
         return np.maximum(epicardium - self.cavity(u, side), 0.0) * thinning
 
     def _bulge(self, u: FloatArray) -> FloatArray:
-        return self.basal_bulge * np.exp(-(((u - 0.65 * self.base_length) / 9.0) ** 2))
+        return self.basal_bulge * np.exp(-(((u - self.wall_end(-1) + 6) / 9.0) ** 2))
 
     def contraction(self, phase: FloatArray, side: int) -> FloatArray:
         """0 … 1 for one wall, with its own delay."""
@@ -94,8 +123,8 @@ class Heart:
         """Endocardial distance and wall thickness at material position `u` when the wall has contracted so far."""
         motion = self.septal_motion if side < 0 else self.posterior_motion
         thickening = self.septal_thickening if side < 0 else self.posterior_thickening
-        # Beyond the annulus the walls of aorta and atrium follow only partly.
-        local = np.where(u > self.base_length, np.clip(1 - (u - self.base_length) / 25.0, 0.15, 1), 1.0)
+        # Beyond their ends the walls of aorta and atrium follow only partly.
+        local = np.clip(1 - (u - self.wall_end(side)) / 25.0, 0.15, 1)
         cavity = self.cavity(u, side) * (1 - motion * contraction * local)
         return cavity, self.wall(u, side) * (1 + thickening * contraction * local)
 
@@ -125,6 +154,19 @@ class Heart:
         fade = (self.base_length - base) * np.clip(1 - (u - base) / 60.0, 0, 1)
         return np.where(u < base, pulled, u + fade)
 
+    def hinges(self, phase: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """``(2,)`` (u, v) each of curtain, septal end and posterior end of the valves' rings at `phase`."""
+        contraction = float(self.contraction(np.asarray(phase), +1))
+        ends = np.array([self.base_length, self.wall_end(-1), self.wall_end(+1)])
+        moved = (ends + self.apex_length) * (1 - self.shortening * contraction) - self.apex_length
+        septal, _ = self.deformed(ends[1], -1, float(self.contraction(np.asarray(phase), -1)))
+        posterior = 0.82 * self.radius * (1 - 0.3 * self.posterior_motion * contraction)
+        return (
+            np.array([moved[0], self.curtain[1]]),
+            np.array([moved[1], -float(septal)]),
+            np.array([moved[2], posterior]),
+        )
+
     def landmarks(self, phase: float) -> FloatArray:
         """``(4, 2)`` heart coordinates (u, v) of SEpP, SEnP, PEnP, PEpP at `phase`."""
         u0 = np.asarray(self.landmark_u)
@@ -135,6 +177,15 @@ class Heart:
         rs, hs = self.deformed(u0, -1, septal)
         rp, hp = self.deformed(u0, +1, posterior)
         return np.array([[u1, -(rs + hs)], [u1, -rs], [u1, rp], [u1, rp + hp]], float)
+
+
+def ring_frame(chord: FloatArray) -> tuple[FloatArray, FloatArray, float]:
+    """The frame of a valve's ring: unit vector ``(2,)`` along its `chord` in (u, v), unit normal towards the base, and
+    the chord's length."""
+    length = float(np.hypot(*chord))
+    along = chord / length
+    normal = np.array([along[1], -along[0]])
+    return along, normal * np.copysign(1.0, normal[0]), length
 
 
 def sample_heart(rng: np.random.Generator, pathology: str | None = None) -> Heart:
@@ -163,7 +214,10 @@ def sample_heart(rng: np.random.Generator, pathology: str | None = None) -> Hear
         shortening=uniform(0.08, 0.2),
         rv_width=uniform(8, 28),
         anterior_leaflet=uniform(17, 28),
-        closure_rad=uniform(0.25, 0.6),
+        closure_rad=uniform(0.4, 0.9),
+        aortic_ring=uniform(17, 26),
+        root_rad=uniform(0.15, 0.85),
+        mitral_rad=uniform(0.1, 0.7),
     )
     if pathology == "heart_failure":
         return replace(

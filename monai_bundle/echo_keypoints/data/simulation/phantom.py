@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from echo_keypoints.data.simulation.heart import sample_heart
+from echo_keypoints.data.simulation.heart import ring_frame, sample_heart
 from echo_keypoints.data.simulation.imaging import BeamFormer, Scanner, Screen, sample_scanner
 from echo_keypoints.data.simulation.overlays import draw_overlays
 from echo_keypoints.data.simulation.tissue import GRID_MM, U_RANGE, V_RANGE, log_uniform, paint
@@ -222,41 +222,24 @@ class Phantom:
         """Draw mitral leaflets and aortic cusps, which no smooth map carries, into `field` (fresh, ours to edit)."""
         heart, spec = self.heart, self._leaflet
         scanner = self._beamformer.scanner
-        contraction = float(heart.contraction(np.asarray(phase), +1))
-        annulus = (heart.base_length + heart.apex_length) * (
-            1 - heart.shortening * contraction
-        ) - heart.apex_length
+        curtain, septal, posterior = heart.hinges(phase)
         opening = float(heart.cycle.mitral_opening(np.asarray(phase)))
-        s = np.linspace(0, 1, 14)
-        length = heart.anterior_leaflet
-        swing = (1 - opening) * heart.closure_rad - opening * spec["open"]
-        anterior = np.stack(
-            [
-                annulus - length * s * np.cos(swing),
-                -0.15 * heart.radius + length * np.sin(swing) * s * (1.25 - 0.25 * s),
-            ],
-            -1,
-        )
-        short = 0.6 * length
-        swing = -(1 - opening) * (heart.closure_rad + 0.25) + 0.25 * opening
-        posterior = np.stack(
-            [
-                annulus - short * s * np.cos(swing),
-                0.82 * heart.radius * (1 - 0.3 * heart.posterior_motion * contraction)
-                + short * np.sin(swing) * s,
-            ],
-            -1,
-        )
-        lines = [(anterior, spec["echo"]), (posterior, spec["echo"])]
+        s = np.linspace(0, 1, 14)[:, None]
+        # Closed, both leaflets meet; open, they lie along the axis.
+        length, closed = heart.anterior_leaflet, heart.coaptation
+        swing = (1 - opening) * np.arctan2(closed[1], -closed[0]) - opening * spec["open"]
+        anterior = curtain + length * s * [-np.cos(swing), 0.0]
+        anterior += length * np.sin(swing) * s * (1.25 - 0.25 * s) * [0.0, 1.0]
+        tip = curtain + closed - posterior
+        tip = (1 - opening) * tip + opening * np.hypot(*tip) * np.array([-np.cos(0.25), np.sin(0.25)])
+        lines = [(anterior, spec["echo"]), (posterior + s * tip, spec["echo"])]
         if spec["cusp_echo"]:
             open_ = float(heart.cycle.aortic_opening(np.asarray(phase)))
-            front, back = -0.95 * heart.radius, -0.15 * heart.radius
-            middle = (front + back) / 2
-            for wall in (front, back):
-                tip = middle + (wall - middle) * (0.08 + 0.75 * open_)
-                lines.append(
-                    (np.stack([annulus + 3 + 9 * s, wall + (tip - wall) * np.sqrt(s)], -1), spec["cusp_echo"])
-                )
+            along, normal, ring = ring_frame(septal - curtain)
+            for wall in (0.0, ring):
+                reach = ring / 2 - wall
+                across = wall + (1 - 0.08 - 0.75 * open_) * reach * np.sqrt(s)
+                lines.append((curtain + (1 + 9 * s) * normal + across * along, spec["cusp_echo"]))
         canvas = np.zeros(field.shape[:2], np.float32)
         thickness = max(1, round(spec["width"] / scanner.depth_mm * scanner.samples / 2))
         for line, echo in lines:

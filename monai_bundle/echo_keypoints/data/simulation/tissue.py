@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from echo_keypoints.data.simulation.heart import Heart
+from echo_keypoints.data.simulation.heart import Heart, ring_frame
 
 GRID_MM = 0.5
 U_RANGE = (-110.0, 120.0)
@@ -27,8 +27,8 @@ class Tissue:
     """Painted material grid.
 
     Attributes:
-        scatterers: ``(Hv, Wu, 4)`` float32: two independent complex scatterer fields (re, im, re, im), already
-            multiplied by the echogenicity. Mixing them makes speckle decorrelate.
+        scatterers: ``(Hv, Wu, 4)`` float32: two independent complex scatterer fields (re, im, re, im), the two looks,
+            already multiplied by the echogenicity of each. Mixing them makes speckle decorrelate.
         labels: ``(Hv, Wu)`` uint8, indices into `TISSUES`.
     """
 
@@ -135,63 +135,82 @@ def paint(
     epi = posterior + wall
     labels[~front & (a > epi) & (a < epi + thickness)] = 5
     # The walls.
-    ends = uu < base + 12 - 0.4 * np.maximum(a - posterior, 0)
+    ends = uu < heart.wall_end(+1) + 6 - 0.4 * np.maximum(a - posterior, 0)
     fill(~front & (a > posterior) & (a <= pericardium_echo) & ends, echo(0.2, 1.2))
     labels[~front & (a > posterior) & (a <= epi) & ends] = 4
-    fill(front & (a > septal) & (a <= septal_end) & (uu < base + 12), echo(0.3, 1.6))
-    labels[front & (a > septal) & (a <= septal + septum) & (uu < base + 12)] = 2
+    septum_ends = uu < heart.wall_end(-1) + 3
+    fill(front & (a > septal) & (a <= septal_end) & septum_ends, echo(0.3, 1.6))
+    labels[front & (a > septal) & (a <= septal + septum) & septum_ends] = 2
     cavity = np.where(front, a <= septal, a <= posterior)
     lumen = np.where(front, a <= septal_echo, a <= posterior_echo)
     fill(lumen & (uu > -apex) & (uu < base + 2), blood)
     labels[cavity & (uu > -apex) & (uu < base + 2)] = 3
 
     _paint_base(heart, rng, uu, vv, fill, echo, blood)
-    _paint_cavity_contents(heart, rng, uu, vv, a, posterior, cavity & (uu < base), amplitude, echo)
+    # The plane slips through the heart as it beats: what lies in the cavity and how walls are grained differ between
+    # the two looks, so that some of it comes and goes while the wall beside it does not.
+    other = amplitude.copy()
+    _paint_cavity_contents(heart, rng, uu, vv, a, posterior, labels == 3, amplitude, echo)
+    _paint_cavity_contents(heart, rng, uu, vv, a, posterior, labels == 3, other, echo)
+    looks = np.stack([amplitude, other if rng.random() < 0.7 else amplitude], -1)
 
     # Specular borders, and walls that fade where they run along the beam.
     for into_wall, side, chance in (
-        (a - septal_echo, front, 0.7),
-        (a - posterior_echo, ~front, 0.7),
-        (septal_end - a, front, 0.5),
+        (a - septal_echo, front & (uu < heart.wall_end(-1)), 0.7),
+        (a - posterior_echo, ~front & (uu < heart.wall_end(+1)), 0.7),
+        (septal_end - a, front & (uu < heart.wall_end(-1)), 0.5),
     ):
         if rng.random() < chance:
-            line = side & (into_wall >= 0) & (into_wall < uniform(0.7, 2.2)) & (uu < base) & (uu > -apex)
-            amplitude[line] *= log_uniform(rng, 1.1, 3.5)
-    amplitude *= _beam_angle_gain(heart, rng, uu, vv, beam)
+            line = side & (into_wall >= 0) & (into_wall < uniform(0.7, 2.2)) & (uu > -apex)
+            looks[line] *= log_uniform(rng, 1.1, 3.5)
+    looks *= _beam_angle_gain(heart, rng, uu, vv, beam)[..., None]
     # Patches: fibres, fat, missing pieces of wall.
-    amplitude *= np.exp(uniform(0.05, 0.45) * smooth_noise(rng, shape, uniform(6, 24)))
-    amplitude *= np.exp(uniform(0.1, 0.5) * smooth_noise(rng, shape, uniform(40, 120)))
-    amplitude = cv2.GaussianBlur(amplitude, (0, 0), uniform(0.5, 1.2))
+    grain, scale = uniform(0.05, 0.45), uniform(6, 24)
+    looks *= np.exp(grain * np.stack([smooth_noise(rng, shape, scale) for _ in range(2)], -1))
+    looks *= np.exp(uniform(0.1, 0.5) * smooth_noise(rng, shape, uniform(40, 120)))[..., None]
+    looks = cv2.GaussianBlur(looks, (0, 0), uniform(0.5, 1.2))
 
     noise = rng.standard_normal((*shape, 4), dtype=np.float32)
     # Slightly band-limited, so that bilinear look-up keeps the variance even while the tissue moves.
     noise = cv2.GaussianBlur(noise, (0, 0), 0.6) * 2.1
-    return Tissue(noise * amplitude[..., None], labels)
+    return Tissue(noise * np.repeat(looks, 2, axis=-1), labels)
 
 
 def _paint_base(heart, rng, uu, vv, fill, echo, blood) -> None:  # type: ignore[no-untyped-def]
     """Left atrium, aortic root with its walls, RV outflow, descending aorta."""
     uniform = rng.uniform
-    base, radius = heart.base_length, heart.radius
-    between = -0.15 * radius  # the wall between aorta and atrium
-    width = uniform(0.6, 1.15) * radius
-    atrium_v = between + width + uniform(0, 5)
-    atrium = ((uu - base - 0.8 * width) / (uniform(0.95, 1.5) * width)) ** 2 + (
-        (vv - atrium_v) / width
-    ) ** 2 < 1
-    fill(atrium & (uu > base - 2), blood * uniform(0.6, 1.6), 6)
-    aorta_front = -radius * uniform(0.85, 1.15) - 2
-    fill((uu > base) & (vv < between) & (vv > aorta_front), blood * uniform(0.6, 1.6), 7)
-    line = uniform(0.8, 2.0)
-    for position, low in ((between, 0.9), (aorta_front, 0.7)):
-        fill((uu > base - 2) & (np.abs(vv - position) < line), echo(low, 3.5))
-    rim = atrium ^ (
-        ((uu - base - 0.8 * width) / (1.25 * width + 2)) ** 2 + ((vv - atrium_v) / (width + 2)) ** 2 < 1
+    radius = heart.radius
+    curtain = heart.curtain
+    du, dv = uu - curtain[0], vv - curtain[1]
+    # Left atrium: behind the mitral annulus, which it overhangs.
+    posterior_hinge = np.array([heart.wall_end(+1), 0.88 * radius])
+    along, normal, annulus = ring_frame(posterior_hinge - curtain)
+    behind, across = du * normal[0] + dv * normal[1], du * along[0] + dv * along[1]
+    half = max(0.5 * annulus * uniform(0.95, 1.6), uniform(9, 14))
+    deep, centre = half * uniform(0.95, 1.7), half * uniform(0.55, 0.9)
+
+    def from_middle(grown: float) -> FloatArray:
+        return ((behind - centre) / (deep + grown)) ** 2 + ((across - half + 2) / (half + grown)) ** 2
+
+    atrium = from_middle(0) < 1
+    rim = (from_middle(2) < 1) & ~atrium
+    fill(atrium & (behind > 0), blood * uniform(0.6, 1.6), 6)
+    fill(rim & (behind > 4) & (across > 0.3 * annulus), echo(0.6, 3.0))
+    # Aortic root: from curtain and septum, along its own axis, with sinuses.
+    septal_hinge = np.array([heart.wall_end(-1), -float(heart.cavity(np.asarray(heart.wall_end(-1)), -1))])
+    along, normal, ring = ring_frame(septal_hinge - curtain)
+    behind, across = du * normal[0] + dv * normal[1], du * along[0] + dv * along[1]
+    sinus = uniform(0, 4) * np.exp(-(((behind - 10) / 7) ** 2)) + uniform(-0.15, 0.1) * np.maximum(
+        behind - 15, 0
     )
-    fill(rim & (uu > base + 4) & (vv > atrium_v), echo(0.6, 3.0))
+    fill((behind > 0) & (across > -sinus) & (across < ring + sinus), blood * uniform(0.6, 1.6), 7)
+    line = uniform(0.8, 2.0)
+    for off, low in ((across + sinus, 0.9), (across - ring - sinus, 0.7)):
+        fill((behind > -2) & (np.abs(off) < line), echo(low, 3.5))
     if rng.random() < 0.6:  # annulus: a bright knot where leaflet, wall and atrium meet
-        knot = np.hypot(uu - base, vv - 0.88 * radius) < uniform(1.5, 4.5)
+        knot = np.hypot(uu - posterior_hinge[0], vv - posterior_hinge[1]) < uniform(1.5, 4.5)
         fill(knot, echo(1.0, 5.0))
+    base = heart.base_length
     if rng.random() < 0.75:  # right-ventricular outflow: a round dark hole above the basal septum
         centre_u = uniform(-0.4 * base, 1.1 * base)
         hole = uniform(7, 16)
@@ -206,7 +225,9 @@ def _paint_base(heart, rng, uu, vv, fill, echo, blood) -> None:  # type: ignore[
         rim = (distance >= hole) & (distance < hole + uniform(0.8, 3))
         fill(rim & (np.abs(vv - centre_v) > hole * uniform(0.0, 0.8)), echo(0.3, 1.8))
     if rng.random() < 0.5:  # descending aorta behind the atrium
-        distance = np.hypot(uu - base - uniform(2, 30), vv - radius - heart.posterior - uniform(12, 30))
+        distance = np.hypot(
+            uu - heart.wall_end(+1) - uniform(0, 35), vv - radius - heart.posterior - uniform(12, 30)
+        )
         size = uniform(6, 13)
         fill(distance < size, blood * uniform(0.6, 2))
         fill((distance >= size) & (distance < size + 2), echo(0.6, 2.5))
