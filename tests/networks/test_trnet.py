@@ -148,3 +148,14 @@ def test_refine_gives_the_maps_the_gradient_of_the_last_iteration(moved):
         g is None for g in torch.autograd.grad(first.sum(), maps, allow_unused=True, retain_graph=True)
     )
     assert all(g.abs().sum() > 0 for g in torch.autograd.grad(last.sum(), maps))
+
+
+def test_what_patches_look_like_can_be_withheld_in_training_alone(moved):
+    moved.appearance_dropout = 1.0
+    inputs = window(moved)
+    with torch.no_grad():
+        blind, seeing = moved.train()(*inputs), moved.eval()(*inputs)
+        for embed in moved.patch_embeddings:
+            torch.nn.init.normal_(embed[1].weight)
+        torch.testing.assert_close(moved.train()(*inputs), blind)
+        assert not torch.allclose(moved.eval()(*inputs), seeing)

@@ -156,6 +156,9 @@ class TRNet(nn.Module):
         use_context: read SK-net's features (Table 4 of the paper).
         use_correlation: compare with the reference frame.
         use_neighbours: compare with the frame before.
+        appearance_dropout: share of the windows that are not shown, in training, what the patches themselves look
+            like. How things look differs from machine to machine more than how they match: TR-net has to be able
+            to follow by matching alone.
     """
 
     def __init__(
@@ -171,8 +174,10 @@ class TRNet(nn.Module):
         use_context: bool = True,
         use_correlation: bool = True,
         use_neighbours: bool = True,
+        appearance_dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        self.appearance_dropout = appearance_dropout
         self.preset: str | None = None
         self.overrides: dict[str, Any] = {}
         self.window, self.use_context = window, use_context
@@ -276,7 +281,11 @@ class TRNet(nn.Module):
         count = points.shape[1]
         patches = self._patches(maps, points.flatten(0, 1))
         parts = [position_code(points - reference_points.unsqueeze(1)).flatten(0, 1)]
-        parts += [embed(p.flatten(2)) for embed, p in zip(self.patch_embeddings, patches, strict=True)]
+        looks = [embed(p.flatten(2)) for embed, p in zip(self.patch_embeddings, patches, strict=True)]
+        if self.training and self.appearance_dropout:
+            shown = torch.rand(len(points), 1, 1, device=points.device) >= self.appearance_dropout
+            looks = [look * shown.repeat_interleave(count, dim=0) for look in looks]
+        parts += looks
         volumes = self._correlate(patches, descriptors, count) if self.use_correlation else []
         volumes += [_correlate_neighbours(patches[0], count)] if self.use_neighbours else []
         parts += [embed(v) for embed, v in zip(self.correlation_embeddings, volumes, strict=True)]
