@@ -1,8 +1,10 @@
+import numpy as np
 import pytest
 import torch
 
 from echo_keypoints.networks import SKNet, TRNet
-from echo_keypoints.networks.trnet import normalise_locally, position_code
+from echo_keypoints.networks.evidence import normalise_locally, position_code
+from echo_keypoints.tracking.windows import neighbour_pairs, window_indices, window_starts
 
 SIZE = 64
 
@@ -81,6 +83,25 @@ def test_windows_do_not_see_each_other(moved):
         expected = torch.cat((moved(*first), moved(*second)))
         torch.testing.assert_close(moved(*both), expected, atol=1e-4, rtol=0)
         assert (expected - both[1]).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("length", [60, 24, 10])
+def test_overlapping_windows_move_as_each_alone_would(moved, length):
+    """What a frame alone tells is shared by the windows that see it; the numbers are the same."""
+    torch.nn.init.normal_(moved.rate.weight, std=0.1)
+    windows = np.stack([window_indices(start, 24, length) for start in window_starts(length, 24)])
+    pairs, rows = map(torch.from_numpy, neighbour_pairs(windows))
+    frames = torch.rand(length, 1, SIZE, SIZE)
+    with torch.no_grad():
+        maps = moved.encode(frames, features(length, (8, 8, 16, 32)))
+        points = torch.rand(length, 4, 2) * 30 + 17
+        descriptors = moved.describe(tuple(m[3:4] for m in maps), points[3:4])
+        together = moved.step_windows(maps, points, points[3:4], descriptors, pairs, rows)
+        alone = [
+            moved(tuple(m[w] for m in maps), points[w][None], points[3:4], descriptors)[0] for w in windows
+        ]
+    torch.testing.assert_close(together, torch.stack(alone), atol=1e-4, rtol=0)
+    assert (together - points[torch.from_numpy(windows)]).abs().max() > 0.1
 
 
 def test_time_and_landmarks_are_mixed(moved):

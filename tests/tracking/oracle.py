@@ -50,6 +50,7 @@ class OracleBackend:
         self.models = {"oracle": "0" * 64}
         self.map_bytes = map_bytes
         self.largest_call = 0
+        self.refined = 0  # windows
 
     def detect(
         self,
@@ -76,6 +77,8 @@ class OracleBackend:
         points: NDArray[np.float64],
         reference_points: NDArray[np.float64],
         descriptors: Descriptors,
+        windows: NDArray[np.intp],
     ) -> NDArray[np.float64]:
-        assert points.shape == (WINDOW, 4, 2) and len(maps[0]) == WINDOW
-        return points + 0.7 * (self.truth[maps[0]] + descriptors[0] - points)
+        assert windows.shape[1] == WINDOW and len(maps[0]) == len(points)
+        self.refined += len(windows)
+        return (points + 0.7 * (self.truth[maps[0]] + descriptors[0] - points))[windows]

@@ -92,6 +92,28 @@ def test_anchors_pin_their_frames_and_pull_their_neighbours():
     assert np.abs(np.diff(after.points_px, axis=0)).max() < np.abs(np.diff(backend.truth, axis=0)).max() + 0.2
 
 
+def test_a_new_anchor_costs_what_it_changes_and_the_track_is_that_of_a_fresh_session():
+    backend = OracleBackend(200, noisy)
+    anchors = [Anchor(frame, backend.truth[frame] + [0, 3.0]) for frame in (20, 60, 100, 140, 180, 190)]
+    with open_session(coded_clip(200), backend) as session:
+        session.track(anchors[:-1])
+        done = backend.refined
+        again = session.track(anchors[:-1])
+        assert backend.refined == done
+        edited = session.track(anchors)
+        near = backend.refined - done
+        session.track([anchors[-1]])  # what was remembered of others must not be taken for this
+        alone = session.track(anchors[:-1])
+    with open_session(coded_clip(200), backend) as fresh:
+        fresh.track()
+        done = backend.refined
+        expected = fresh.track(anchors)
+        assert near < 0.5 * (backend.refined - done)
+    np.testing.assert_array_equal(edited.points_px, expected.points_px)
+    np.testing.assert_array_equal(edited.confidence, expected.confidence)
+    np.testing.assert_array_equal(alone.points_px, again.points_px)
+
+
 def test_an_anchor_of_one_landmark_leaves_the_others_alone():
     backend = OracleBackend(60, noisy)
     points = np.full((4, 2), np.nan)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from echo_keypoints.tracking.windows import blend, window_indices, window_starts
+from echo_keypoints.tracking.windows import blend, neighbour_pairs, window_indices, window_starts
 
 
 @pytest.mark.parametrize("length", [2, 23, 24, 25, 36, 37, 100, 4321])
@@ -40,3 +40,13 @@ def test_short_clips_ignore_the_padding():
 def test_gaps_are_refused():
     with pytest.raises(ValueError, match="cover"):
         blend([(0, np.zeros((5, 1)))], 8)
+
+
+@pytest.mark.parametrize("length", [5, 24, 61])
+def test_pairs_are_listed_once_and_rebuild_the_windows(length):
+    windows = np.stack([window_indices(start, 24, length) for start in window_starts(length, 24)])
+    pairs, rows = neighbour_pairs(windows)
+    frames, before = pairs[:, rows]
+    assert np.array_equal(frames, windows)
+    assert np.array_equal(before[:, 1:], windows[:, :-1]) and np.array_equal(before[:, 0], windows[:, 0])
+    assert pairs.shape[1] <= length + len(windows)

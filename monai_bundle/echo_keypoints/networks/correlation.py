@@ -58,13 +58,23 @@ def shift_correlation(reference: Tensor, target: Tensor, parts: int = 2) -> Tens
         ``(N, parts^2, (2r + 1)^2)``: mean product over the pixels and channels of a part, displacements in
         raster order from ``(-r, -r)``, x fastest.
     """
-    size = reference.shape[-1]
-    steps = range(target.shape[-1] - size + 1)
-    columns = torch.stack([target[..., x : x + size] for x in steps], dim=1)  # (N, D, C, S + 2r, S)
-    windows = torch.stack([columns[..., y : y + size, :] for y in steps], dim=1)  # (N, D, D, C, S, S)
-    products = (windows * reference[:, None, None]).mean(dim=3)  # (N, D, D, S, S)
-    tiles = products.unflatten(-1, (parts, size // parts)).unflatten(-3, (parts, size // parts))
-    return tiles.mean(dim=(-1, -3)).flatten(-2).flatten(1, 2).transpose(1, 2)
+    side = reference.shape[-1] // parts
+    shifts = target.shape[-1] - reference.shape[-1] + 1
+    span = side + shifts - 1  # of what a part is searched in
+    tiles = reference.unflatten(-1, (parts, side)).unflatten(-3, (parts, side))  # (N, C, Py, y, Px, x)
+    tiles = tiles.permute(0, 2, 4, 5, 1, 3).flatten(-2)  # (N, Py, Px, x, C * y)
+    across = torch.stack([target[..., i * side : i * side + span] for i in range(parts)], dim=1)
+    rows = [
+        torch.stack([across[..., first + dy : first + dy + side, :] for dy in range(shifts)], dim=-2)
+        for first in range(0, parts * side, side)
+    ]
+    windows = torch.stack(rows, dim=1).flatten(-2).flatten(-3, -2)  # (N, Py, Px, C * y, dy * x')
+    products = tiles @ windows  # (N, Py, Px, x, dy * x'); the displacement dx has them at x' = x + dx
+    length = products.shape[-1]
+    # Rows that are one longer bring these diagonals under each other, to be added up.
+    skewed = F.pad(products.flatten(-2), (0, side)).unflatten(-1, (side, length + 1)).sum(dim=-2)
+    sums = skewed[..., :length].unflatten(-1, (shifts, span))[..., :shifts]
+    return sums.flatten(-2).flatten(1, 2) / (side * side * reference.shape[1])
 
 
 def unit_length(maps: Tensor, dim: int, eps: float = 1e-6) -> Tensor:

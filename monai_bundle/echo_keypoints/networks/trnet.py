@@ -13,27 +13,21 @@ whole map, sampled 3 pixels apart, equals cutting the crop out and applying the 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from echo_keypoints.anatomy import LANDMARKS
 
-from .correlation import patch_correlation, shift_correlation, unit_length
+from .correlation import patch_correlation, unit_length
+from .evidence import CORE, PARTS, PATCH, core, normalise_locally, position_code, read_shift, shift_volume
 from .mixer import MixerBlock
 from .sampling import sample_patches
 
-PATCH = 24
-"""P: side of the patches, in pixels of each level."""
 CELLS, CELL = 8, 3
 """A context patch is read as CELLS × CELLS cells of CELL × CELL pixels."""
-CORE, PARTS = 16, 2
-"""The middle of the reference image patch that is searched for in the target patch, up to 4 px away; and the
-number of parts along each side that are searched apart."""
 STRIDES = (1, 2, 4, 8)
 """Strides of SK-net's features."""
 STEP_PX = 4.0
@@ -64,43 +58,6 @@ PRESETS: dict[str, dict[str, Any]] = {
 Maps = tuple[Tensor, ...]
 
 
-def normalise_locally(frames: Tensor, floor: float = 0.02) -> Tensor:
-    """Remove the local mean and contrast, so that gain, depth compensation and attenuation do not matter.
-
-    Statistics are taken in squares of 16 px every 8 px and interpolated.
-
-    Args:
-        frames: ``(N, 1, H, W)`` in [0, 1], H and W divisible by 8.
-        floor: contrast below which an area counts as empty.
-
-    Returns:
-        ``(N, 1, H, W)``, about zero mean and unit deviation in any textured area.
-    """
-
-    def local_mean(x: Tensor) -> Tensor:
-        pooled = F.avg_pool2d(x, 16, stride=8, padding=4, count_include_pad=False)
-        return F.interpolate(pooled, scale_factor=8.0, mode="bilinear", align_corners=False)
-
-    centred = frames - local_mean(frames)
-    return centred * torch.rsqrt(local_mean(centred.square()) + floor**2)
-
-
-def position_code(vectors: Tensor, size: float = 224.0, octaves: int = 8) -> Tensor:
-    """Raw and sine/cosine code of displacements.
-
-    Args:
-        vectors: ``(..., 2)`` in model pixels.
-        size: the longest wavelength is twice this, the shortest ``2 * size / 2^(octaves - 1)`` px.
-        octaves: number of wavelengths.
-
-    Returns:
-        ``(..., 2 + 4 * octaves)``.
-    """
-    frequencies = math.pi / size * 2.0 ** torch.arange(octaves, dtype=vectors.dtype, device=vectors.device)
-    angles = (vectors.unsqueeze(-1) * frequencies).flatten(-2)
-    return torch.cat((vectors * (8 / size), torch.sin(angles), torch.cos(angles)), dim=-1)
-
-
 def _embed(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(nn.LayerNorm(inputs), nn.Linear(inputs, outputs), nn.GELU())
 
@@ -108,39 +65,6 @@ def _embed(inputs: int, outputs: int) -> nn.Sequential:
 def _embed_correlation(inputs: int, outputs: int) -> nn.Sequential:
     # No normalisation: the height of a correlation is what it says.
     return nn.Sequential(nn.Linear(inputs, outputs), nn.GELU(), nn.Linear(outputs, outputs), nn.GELU())
-
-
-def _core(image: Tensor) -> Tensor:
-    """Middle ``(..., 16, 16)`` of image patches ``(..., 24, 24)``."""
-    margin = (PATCH - CORE) // 2
-    return image[..., margin:-margin, margin:-margin]
-
-
-def read_shift(volume: Tensor, sharpness: Tensor) -> Tensor:
-    """Read the best displacement off a shift correlation: where block matching would go, and how sure it is.
-
-    Args:
-        volume: ``(..., parts, D * D)`` from `shift_correlation`, D odd.
-        sharpness: scalar; the displacement is the mean under ``softmax(sharpness * volume)``.
-
-    Returns:
-        ``(..., parts * 3)``: for each part x and y, in units of the search radius, and the highest correlation.
-    """
-    side = math.isqrt(volume.shape[-1])
-    steps = torch.linspace(-1, 1, side, dtype=volume.dtype, device=volume.device)
-    weights = torch.softmax(sharpness * volume, dim=-1)
-    x, y = weights @ steps.repeat(side), weights @ steps.repeat_interleave(side)
-    return torch.stack((x, y, volume.amax(dim=-1)), dim=-1).flatten(-2)
-
-
-def _correlate_neighbours(image: Tensor, count: int) -> Tensor:
-    """Image patches ``(B * T, K, 1, 24, 24)``, T = `count`, each with the one before → ``(B * T, K, V)``.
-
-    The first frame of a window is compared with itself.
-    """
-    cores = _core(image).unflatten(0, (-1, count))  # (B, T, K, 1, 16, 16)
-    before = torch.cat((cores[:, :1], cores[:, :-1]), dim=1).flatten(0, 2)  # (B * T * K, 1, 16, 16)
-    return shift_correlation(before, image.flatten(0, 1), PARTS).flatten(1).unflatten(0, (-1, image.shape[1]))
 
 
 class TRNet(nn.Module):
@@ -253,18 +177,16 @@ class TRNet(nn.Module):
             ``(B, K, C_l, 8, 8)`` with unit vectors at each cell.
         """
         image, *contexts = self._patches(maps, points)
-        return (_core(image), *(unit_length(patch, 2) for patch in contexts))
+        return (core(image), *(unit_length(patch, 2) for patch in contexts))
 
     def _correlate(self, patches: list[Tensor], descriptors: Maps, count: int) -> list[Tensor]:
         """Patches ``(B * T, K, ...)`` with descriptors ``(B, K, ...)``, T = `count` → ``(B * T, K, V_l)``."""
         rows = [d.repeat_interleave(count, dim=0) for d in descriptors]  # (B * T, K, ...)
-        landmarks = rows[0].shape[1]
-        image = shift_correlation(rows[0].flatten(0, 1), patches[0].flatten(0, 1), PARTS)
         contexts = [
             patch_correlation(row, unit_length(patch, 2)).flatten(2)
             for row, patch in zip(rows[1:], patches[1:], strict=True)
         ]
-        return [image.flatten(1).unflatten(0, (-1, landmarks)), *contexts]
+        return [shift_volume(rows[0], patches[0]), *contexts]
 
     def forward(self, maps: Maps, points: Tensor, reference_points: Tensor, descriptors: Maps) -> Tensor:
         """Move the points one step.
@@ -279,22 +201,89 @@ class TRNet(nn.Module):
             ``(B, T, K, 2)`` refined points. The reference frame is not treated apart; the caller locks it.
         """
         count = points.shape[1]
-        patches = self._patches(maps, points.flatten(0, 1))
-        parts = [position_code(points - reference_points.unsqueeze(1)).flatten(0, 1)]
+        rows = torch.arange(points.shape[0] * count, device=points.device)
+        before = torch.maximum(rows - 1, rows // count * count)  # the first of a window has none but itself
+        tokens, readings = self._observe(maps, points.flatten(0, 1), reference_points, descriptors, before)
+        return self._move(points, tokens.unflatten(0, (-1, count)), readings.unflatten(0, (-1, count)))
+
+    def step_windows(
+        self,
+        maps: Maps,
+        points: Tensor,
+        reference_points: Tensor,
+        descriptors: Maps,
+        pairs: Tensor,
+        windows: Tensor,
+    ) -> Tensor:
+        """Move the points of overlapping windows one step: `forward`, with each frame looked at once.
+
+        Args:
+            maps: from `encode`, of N frames.
+            points: ``(N, K, 2)``.
+            reference_points: ``(1, K, 2)``.
+            descriptors: from `describe`, of one reference frame.
+            pairs: ``(2, R)`` integer: frames, and those that are before them in some window.
+            windows: ``(W, T)`` integer: the pairs of each window.
+
+        Returns:
+            ``(W, T, K, 2)`` refined points.
+        """
+        frames, before = pairs.unbind()
+        tokens, readings = self._observe(maps, points, reference_points, descriptors, before, frames)
+        return self._move(points[frames][windows], tokens[windows], readings[windows])
+
+    def _observe(
+        self,
+        maps: Maps,
+        points: Tensor,
+        reference_points: Tensor,
+        descriptors: Maps,
+        before: Tensor,
+        frames: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Look at frames, each with one before it.
+
+        Args:
+            maps: of N frames.
+            points: ``(N, K, 2)``.
+            reference_points: ``(B, K, 2)``; N / B successive frames share one.
+            descriptors: of B reference frames.
+            before: ``(R,)`` frames.
+            frames: ``(R,)`` those after them; all N by default.
+
+        Returns:
+            Tokens ``(R, K, D)`` and what was read off the shift correlations ``(R, K, readings)``.
+        """
+        count = points.shape[0] // reference_points.shape[0]
+        patches = self._patches(maps, points)
+        parts = [position_code(points - reference_points.repeat_interleave(count, dim=0))]
         looks = [embed(p.flatten(2)) for embed, p in zip(self.patch_embeddings, patches, strict=True)]
         if self.training and self.appearance_dropout:
-            shown = torch.rand(len(points), 1, 1, device=points.device) >= self.appearance_dropout
+            shown = torch.rand(len(reference_points), 1, 1, device=points.device) >= self.appearance_dropout
             looks = [look * shown.repeat_interleave(count, dim=0) for look in looks]
         parts += looks
         volumes = self._correlate(patches, descriptors, count) if self.use_correlation else []
-        volumes += [_correlate_neighbours(patches[0], count)] if self.use_neighbours else []
-        parts += [embed(v) for embed, v in zip(self.correlation_embeddings, volumes, strict=True)]
-        shifts = volumes[:1] * self.use_correlation + volumes[-1:] * self.use_neighbours
-        readings = [read_shift(v.unflatten(-1, (PARTS**2, -1)), self.sharpness) for v in shifts]
-        parts += readings
-        tokens = self.tokens(torch.cat(parts, dim=-1)).unflatten(0, (-1, count))  # (B, T, K, D)
+        embeddings = list(self.correlation_embeddings)
+        parts += [embed(v) for embed, v in zip(embeddings, volumes, strict=False)]
+        readings = [self._read(v) for v in volumes[:1]]
+        if frames is not None:
+            parts, readings = [p[frames] for p in parts], [r[frames] for r in readings]
+        if self.use_neighbours:
+            images = patches[0] if frames is None else patches[0][frames]
+            volume = shift_volume(core(patches[0])[before], images)
+            parts.append(embeddings[-1](volume))
+            readings.append(self._read(volume))
+        read = torch.cat(readings, dim=-1) if readings else parts[0][..., :0]
+        return self.tokens(torch.cat((*parts, read), dim=-1)), read
+
+    def _read(self, volume: Tensor) -> Tensor:
+        """`read_shift` of ``(N, K, V)`` → ``(N, K, PARTS^2 * 3)``."""
+        return read_shift(volume.unflatten(-1, (PARTS**2, -1)), self.sharpness)
+
+    def _move(self, points: Tensor, tokens: Tensor, readings: Tensor) -> Tensor:
+        """Let the tokens ``(B, T, K, D)`` of windows exchange what they know; points ``(B, T, K, 2)`` → the same."""
         mixed = self.blocks(tokens.transpose(1, 2)).transpose(1, 2)
-        local = torch.cat((mixed, *(r.unflatten(0, (-1, count)) for r in readings)), dim=-1)
+        local = torch.cat((mixed, readings), dim=-1)
         # What a comparison with the frame before tells is a velocity: its sum over time is the trajectory's shape.
         drift = torch.cumsum(self.rate(local), dim=1)
         return points + STEP_PX * (self.step(mixed) + drift - drift.mean(dim=1, keepdim=True))

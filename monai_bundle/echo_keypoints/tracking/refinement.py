@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from echo_keypoints.tracking.backends.base import Backend, Descriptors, Maps
 from echo_keypoints.tracking.windows import blend, window_indices, window_starts
 
+_GROUP = 6
+"""Windows that are refined in one call: neighbours share half of their frames, and more of them need more memory."""
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -49,17 +52,19 @@ def refine_in_memory(
         iterations: M of the paper.
     """
     length = len(points)
-    pieces = [
-        (start, _take(maps, start, backend.window, length), window_indices(start, backend.window, length))
-        for start in window_starts(length, backend.window)
-    ]
+    starts = window_starts(length, backend.window)
+    windows = np.stack([window_indices(start, backend.window, length) for start in starts])
+    groups = [windows[i : i + _GROUP] for i in range(0, len(windows), _GROUP)]
     points = _pinned(points, pins)
     for _ in range(iterations):
-        refined = [
-            (start, backend.refine(part, points[frames], reference.points, reference.descriptors))
-            for start, part, frames in pieces
-        ]
-        points = _pinned(blend(refined, length), pins)
+        refined: list[NDArray[np.float64]] = []
+        for group in groups:
+            run = slice(int(group.min()), int(group.max()) + 1)
+            part = tuple(level[run] for level in maps)  # views: nothing is copied
+            refined.extend(
+                backend.refine(part, points[run], reference.points, reference.descriptors, group - run.start)
+            )
+        points = _pinned(blend(zip(starts, refined, strict=True), length), pins)
     return points
 
 
@@ -103,12 +108,6 @@ def refine(
             progress(start + size - done)
         done = start + size
     return blend(parts, length)
-
-
-def _take(maps: Maps, start: int, window: int, length: int) -> Maps:
-    if length >= window:
-        return tuple(level[start : start + window] for level in maps)  # views: nothing is copied
-    return tuple(level[window_indices(start, window, length)] for level in maps)
 
 
 def _pinned(points: NDArray[np.float64], pins: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -66,6 +66,7 @@ class Session:
     detections: Detections
     chunk: int
     _last: _Automatic | None = field(default=None, init=False, repr=False)
+    _runs: dict[tuple[Any, ...], NDArray[np.float64]] = field(default_factory=dict, init=False, repr=False)
 
     def track(
         self,
@@ -78,7 +79,8 @@ class Session:
         seed: int = 0,
         progress: Progress | None = None,
     ) -> Tracking:
-        """Track the landmarks. The track without anchors is remembered, so that a new anchor costs little.
+        """Track the landmarks. What a new anchor does not change is remembered: the track without anchors, and
+        that from each anchor up to the next one on either side.
 
         Args:
             anchors: frames whose landmarks, all or some, a person set.
@@ -102,31 +104,20 @@ class Session:
         set_by_user = merged([*([start] if start else []), *given])
         if given:
             points, compared = self._through_anchors(automatic, set_by_user, iterations, progress)
-        seen = self.detections
-        features = confidence_features(
-            self.spool.read, points, compared, seen.points, seen.peak, seen.spread_px
-        )
-        confidence = confidence_model()(features)
-        points_px = self.letterbox.to_original(points)
-        for anchor in set_by_user:  # as given, not as rounded on the way to model space and back
-            known = ~np.isnan(anchor.points_px[:, 0])
-            points_px[anchor.frame, known] = anchor.points_px[known]
-            confidence[anchor.frame, known] = 1.0
-        return Tracking(
-            points_px=points_px,
-            confidence=confidence,
+        tracking = self._described(
+            points,
+            compared,
             reference_frame=automatic.reference,
             reference_mode="query" if query else reference if isinstance(reference, str) else "frame",
             iterations=iterations,
             anchors=given,
             automatic_px=self.letterbox.to_original(automatic.points),
-            detections_px=self.letterbox.to_original(seen.points),
-            features=features,
-            surroundings=surroundings(self.spool.read, points),
-            letterbox=self.letterbox,
-            backend=self.backend.name,
-            models=dict(self.backend.models),
         )
+        for anchor in set_by_user:  # as given, not as rounded on the way to model space and back
+            known = ~np.isnan(anchor.points_px[:, 0])
+            tracking.points_px[anchor.frame, known] = anchor.points_px[known]
+            tracking.confidence[anchor.frame, known] = 1.0
+        return tracking
 
     def detect(self) -> Tracking:
         """Give what the detector sees in each frame on its own: no tracking, nothing carried over.
@@ -135,25 +126,14 @@ class Session:
         """
         seen = self.detections
         frame = choose_reference("confidence", seen.points, seen.peak)
-        compared = np.full((len(self.spool), 4), frame)
-        features = confidence_features(
-            self.spool.read, seen.points, compared, seen.points, seen.peak, seen.spread_px
-        )
-        points_px = self.letterbox.to_original(seen.points)
-        return Tracking(
-            points_px=points_px,
-            confidence=confidence_model()(features),
+        return self._described(
+            seen.points,
+            np.full((len(self.spool), 4), frame),
             reference_frame=frame,
             reference_mode="confidence",
             iterations=0,
             anchors=(),
-            automatic_px=points_px,
-            detections_px=points_px,
-            features=features,
-            surroundings=surroundings(self.spool.read, seen.points),
-            letterbox=self.letterbox,
-            backend=self.backend.name,
-            models=dict(self.backend.models),
+            automatic_px=self.letterbox.to_original(seen.points),
         )
 
     def appearance(self, frames: Sequence[int]) -> NDArray[np.float64]:
@@ -195,6 +175,24 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _described(self, points: NDArray[np.float64], compared: NDArray[np.intp], **facts: Any) -> Tracking:
+        """A track ``(T, 4, 2)`` in model pixels with its confidence; `compared` ``(T, 4)`` are the reference frames."""
+        seen = self.detections
+        features = confidence_features(
+            self.spool.read, points, compared, seen.points, seen.peak, seen.spread_px
+        )
+        return Tracking(
+            points_px=self.letterbox.to_original(points),
+            confidence=confidence_model()(features),
+            detections_px=self.letterbox.to_original(seen.points),
+            features=features,
+            surroundings=surroundings(self.spool.read, points),
+            letterbox=self.letterbox,
+            backend=self.backend.name,
+            models=dict(self.backend.models),
+            **facts,
+        )
 
     def _automatic(
         self,
@@ -246,13 +244,25 @@ class Session:
         set_nowhere = np.logical_not(weights.any(axis=(0, 1)))  # (4,)
         start = corrected_start(automatic.points, pins)
         blended = np.where(set_nowhere[:, None], automatic.points, 0.0)
+        known, self._runs = self._runs, {}
         for weight, frame in zip(weights, frames, strict=True):
             used = np.flatnonzero(weight.any(axis=1))
             run = slice(int(used[0]), int(used[-1]) + 1)
             held = np.where(set_nowhere[:, None], automatic.points, pins)
             held[frame] = start[frame]
-            refined = self._refined(start, frame, start[frame], held, run, iterations, progress)
-            blended[run] += weight[run, :, None] * refined
+            # All that the run depends on.
+            key = (
+                frame,
+                run.start,
+                start[run].tobytes(),
+                start[frame].tobytes(),
+                held[run].tobytes(),
+                iterations,
+            )
+            if key not in known:
+                known[key] = self._refined(start, frame, start[frame], held, run, iterations, progress)
+            self._runs[key] = known[key]
+            blended[run] += weight[run, :, None] * known[key]
         compared = np.where(set_nowhere, automatic.reference, np.asarray(frames)[weights.argmax(axis=0)])
         return np.where(np.isnan(pins), blended, pins), compared
 

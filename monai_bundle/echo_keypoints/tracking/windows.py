@@ -29,6 +29,22 @@ def window_indices(start: int, window: int, length: int) -> NDArray[np.intp]:
     return np.minimum(np.arange(start, start + window), length - 1)
 
 
+def neighbour_pairs(windows: NDArray[np.intp]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """List the frames of windows with the frame before each, which for the first of a window is itself.
+
+    Windows that overlap have most pairs in common: these are listed once.
+
+    Args:
+        windows: ``(W, T)`` frames.
+
+    Returns:
+        ``(2, R)`` frames and the frames before them; ``(W, T)`` which of the R pairs a window is made of.
+    """
+    before = np.concatenate((windows[:, :1], windows[:, :-1]), axis=1)
+    pairs, rows = np.unique(np.stack((windows.ravel(), before.ravel())), axis=1, return_inverse=True)
+    return pairs.astype(np.int64), rows.reshape(windows.shape).astype(np.int64)
+
+
 def blend(parts: Iterable[tuple[int, NDArray[np.float64]]], length: int) -> NDArray[np.float64]:
     """Merge overlapping pieces of a track into one.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from echo_keypoints.tracking.backends.onnx_backend import DESCRIPTOR, DETECTOR, 
 from echo_keypoints.tracking.backends.torch_backend import SKNET, TRNET, TorchBackend
 from echo_keypoints.tracking.context import temporal_context
 from echo_keypoints.tracking.letterbox import MODEL_SIZE
+from echo_keypoints.tracking.windows import neighbour_pairs, window_indices
 
 OPSET = 18
 
@@ -44,7 +46,7 @@ class DescriptorGraph(nn.Module):
 
 
 class RefinerGraph(nn.Module):
-    """One iteration of `TRNet` with flat inputs: maps, points, reference points, descriptors."""
+    """`TRNet.step_windows` with flat inputs: maps, points, reference points, descriptors, pairs, windows."""
 
     def __init__(self, trnet: TRNet, levels: int) -> None:
         super().__init__()
@@ -52,9 +54,9 @@ class RefinerGraph(nn.Module):
         self.levels = levels
 
     def forward(self, values: Sequence[Tensor]) -> Tensor:
-        """Give the refined points ``(1, T, 4, 2)``."""
-        maps, rest = tuple(values[: self.levels]), values[self.levels :]
-        return self.trnet(maps, rest[0], rest[1], tuple(rest[2:]))
+        """Give the refined points ``(W, T, 4, 2)``."""
+        maps, (points, reference, *descriptors, pairs, windows) = values[: self.levels], values[self.levels :]
+        return self.trnet.step_windows(tuple(maps), points, reference, tuple(descriptors), pairs, windows)
 
 
 def export_onnx(sknet: SKNet, trnet: TRNet, folder: Path) -> None:
@@ -88,12 +90,15 @@ def export_onnx(sknet: SKNet, trnet: TRNet, folder: Path) -> None:
         ({0: batch}, {0: batch}),
     )
     _write(folder / DESCRIPTOR, DescriptorGraph(trnet), ([*first, reference],), [*levels, "points"], known)
+    pairs, windows = map(torch.from_numpy, neighbour_pairs(np.arange(trnet.window)[None].repeat(2, axis=0)))
+    row, window = torch.export.Dim("pairs"), torch.export.Dim("windows")
     _write(
         folder / REFINER,
         RefinerGraph(trnet, len(maps)),
-        ([*maps, points[None].clone(), reference, *descriptors],),
-        [*levels, "points", "reference_points", *known],
+        ([*maps, points.clone(), reference, *descriptors, pairs, windows],),
+        [*levels, "points", "reference_points", *known, "pairs", "windows"],
         ["refined"],
+        ([*[{0: batch}] * (len(maps) + 1), *[None] * (len(known) + 1), {1: row}, {0: window}],),
     )
 
 
@@ -102,7 +107,7 @@ def largest_disagreement(one: Backend, other: Backend, frames: NDArray[np.uint8]
 
     Args:
         one, other: the engines.
-        frames: ``(T, 224, 224)``, T = their window.
+        frames: ``(N, 224, 224)``, at most as many as their window.
     """
     contexts = [temporal_context(frames)] * len(frames)
     detected = [backend.detect(frames, contexts) for backend in (one, other)]
@@ -110,7 +115,8 @@ def largest_disagreement(one: Backend, other: Backend, frames: NDArray[np.uint8]
     refined = []
     for backend, seen in zip((one, other), detected, strict=True):
         descriptors = backend.describe(seen.maps, 0, start[0])
-        refined.append(backend.refine(seen.maps, start, start[0], descriptors))
+        windows = window_indices(0, backend.window, len(frames))[None]
+        refined.append(backend.refine(seen.maps, start, start[0], descriptors, windows))
     differences = (detected[0].points - detected[1].points, refined[0] - refined[1])
     return max(float(np.linalg.norm(difference, axis=-1).max()) for difference in differences)
 
@@ -148,7 +154,7 @@ def _write(
     arguments: tuple[Tensor | list[Tensor], ...],
     input_names: list[str],
     output_names: list[str],
-    dynamic: tuple[dict[int, torch.export.Dim], ...] | None = None,
+    dynamic: tuple[Any, ...] | None = None,
 ) -> None:
     program = torch.onnx.export(
         module.eval(),

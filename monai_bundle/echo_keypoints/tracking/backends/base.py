@@ -42,7 +42,7 @@ class Backend(Protocol):
 
     Attributes:
         name: ``"onnx"`` or ``"torch"``.
-        window: frames that `refine` takes at once.
+        window: frames that the refiner sees together.
         models: file name → sha256 of the weights in use.
         map_bytes: memory that the maps of one frame take.
     """
@@ -84,8 +84,20 @@ class Backend(Protocol):
         points: NDArray[np.float64],
         reference_points: NDArray[np.float64],
         descriptors: Descriptors,
+        windows: NDArray[np.intp],
     ) -> NDArray[np.float64]:
-        """One iteration on one window: points ``(T, 4, 2)`` → ``(T, 4, 2)``, T == `window`."""
+        """One iteration on overlapping windows; what a frame alone tells is found out once.
+
+        Args:
+            maps: of N frames.
+            points: ``(N, 4, 2)``.
+            reference_points: ``(4, 2)``.
+            descriptors: from `describe`.
+            windows: ``(W, T)`` the frames of each window, T == `window`.
+
+        Returns:
+            ``(W, T, 4, 2)``.
+        """
         ...
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from echo_keypoints.errors import ModelError
 from echo_keypoints.tracking.backends.base import Descriptors, Detections, Maps, model_file, sha256
 from echo_keypoints.tracking.context import CONTEXT_CHANNELS
+from echo_keypoints.tracking.windows import neighbour_pairs
 
 DETECTOR, DESCRIPTOR, REFINER = "detector.onnx", "descriptor.onnx", "refiner.onnx"
 
@@ -53,7 +54,7 @@ class OnnxBackend:
         self._map_shapes = [tuple(output.shape[1:]) for output in self._detector.get_outputs()[3:]]
         self._size = self._detector.get_inputs()[0].shape[1:]
         self._inputs = [node.name for node in self._refiner.get_inputs()]
-        self.window = int(self._refiner.get_inputs()[len(self._map_shapes)].shape[1])
+        self.window = int(self._refiner.get_inputs()[-1].shape[1])
 
     @property
     def map_bytes(self) -> int:
@@ -98,16 +99,20 @@ class OnnxBackend:
         points: NDArray[np.float64],
         reference_points: NDArray[np.float64],
         descriptors: Descriptors,
+        windows: NDArray[np.intp],
     ) -> NDArray[np.float64]:
-        """One iteration on one window: points ``(T, 4, 2)`` → ``(T, 4, 2)``, T == `window`."""
+        """See `Backend.refine`."""
+        pairs, rows = neighbour_pairs(windows)
         values = [
             *maps,
-            points[None].astype(np.float32),
+            points.astype(np.float32),
             reference_points[None].astype(np.float32),
             *descriptors,
+            pairs,
+            rows,
         ]
         (refined,) = self._refiner.run(None, dict(zip(self._inputs, values, strict=True)))
-        return refined[0].astype(np.float64)
+        return refined.astype(np.float64)
 
 
 def _open(path: Path, threads: int) -> ort.InferenceSession:

@@ -18,6 +18,7 @@ from echo_keypoints.tracking.backends.base import Descriptors, Detections, Maps,
 from echo_keypoints.tracking.backends.detector import Detector
 from echo_keypoints.tracking.context import CONTEXT_CHANNELS
 from echo_keypoints.tracking.letterbox import MODEL_SIZE
+from echo_keypoints.tracking.windows import neighbour_pairs
 
 SKNET, TRNET = "sknet.pt", "trnet.pt"
 
@@ -118,11 +119,16 @@ class TorchBackend:
         points: NDArray[np.float64],
         reference_points: NDArray[np.float64],
         descriptors: Descriptors,
+        windows: NDArray[np.intp],
     ) -> NDArray[np.float64]:
-        """One iteration on one window: points ``(T, 4, 2)`` → ``(T, 4, 2)``, T == `window`."""
+        """See `Backend.refine`."""
+        pairs, rows = (torch.from_numpy(a).to(self._device) for a in neighbour_pairs(windows))
         with self._precision():
             reference = self._tensor(reference_points[None])
-            return _numpy(self._trnet(maps, self._tensor(points[None]), reference, descriptors)[0])
+            refined = self._trnet.step_windows(
+                maps, self._tensor(points), reference, descriptors, pairs, rows
+            )
+            return _numpy(refined)
 
     def _precision(self) -> torch.autocast:
         return torch.autocast(self._device.type, torch.bfloat16, enabled=self._bfloat16)
