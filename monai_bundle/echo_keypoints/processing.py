@@ -30,12 +30,14 @@ class Outputs:
         gif: ``overlay.gif``.
         report: ``report.html`` and ``report.pdf``.
         sr: ``sr.dcm`` of a DICOM clip.
+        identity: ``sr.dcm`` names the patient, as the clip does, and is filed in its study.
     """
 
     video: bool = True
     gif: bool = False
     report: bool = True
     sr: bool = True
+    identity: bool = False
 
 
 def analyze_into(
@@ -121,6 +123,7 @@ def _write(
             gif=outputs.gif,
             report=outputs.report,
             study=study,
+            with_identity=outputs.identity,
             threads=threads,
         )
     except OSError as error:

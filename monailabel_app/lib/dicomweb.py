@@ -111,7 +111,8 @@ class DicomWebCatalogue:
         """See `Catalogue.accept`: a structured report goes to the archive, now or when it can be reached again."""
         digest = hashlib.sha256(repr((clip_id, result.audit, time.time_ns())).encode()).hexdigest()[:16]
         try:
-            write_sr(result, self._outbox / f"{digest}.dcm", read_study(self.file(clip_id)))
+            study, file = read_study(self.file(clip_id)), self._outbox / f"{digest}.dcm"
+            write_sr(result, file, study, with_identity=True)  # the archive files it beside the clip
         except ResultError as error:
             logger.info("no structured report: %s", str(error).partition(": ")[2])
         self._send()

@@ -41,14 +41,15 @@ def test_dicom(case, to, sop_class, capsys):
     assert export(case, to, "new/a.dcm", "--clip", str(case / "heart.dcm"), "--overwrite") == 0
 
 
-def test_the_overlay_is_filed_on_request(case):
+@pytest.mark.parametrize("to", ["sr", "sr-echo", "overlay-dicom"])
+def test_files_name_the_patient_on_request(case, to):
     clip = pydicom.dcmread(case / "heart.dcm")
     for options, filed in (((), False), (("--with-identity",), True)):
-        output = f"{filed}.dcm"
-        assert export(case, "overlay-dicom", output, "--clip", str(case / "heart.dcm"), *options) == 0
-        overlay = pydicom.dcmread(case / output)
-        assert (overlay.StudyInstanceUID == clip.StudyInstanceUID) == filed
-        assert (overlay.PatientName == clip.PatientName) == filed
+        output = f"{to}-{filed}.dcm"
+        assert export(case, to, output, "--clip", str(case / "heart.dcm"), *options) == 0
+        written = pydicom.dcmread(case / output)
+        assert (written.StudyInstanceUID == clip.StudyInstanceUID) == filed
+        assert (written.PatientName == clip.PatientName) == filed
 
 
 def test_slicer_files(case, capsys):

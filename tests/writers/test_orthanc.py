@@ -90,7 +90,7 @@ def archive(tmp_path_factory):
 def files(tmp_path_factory, named_clip):
     folder, result, study = tmp_path_factory.mktemp("files"), make_measured(), read_study(named_clip)
     for template in ("1500", "5300"):
-        write_sr(result, folder / f"sr{template}.dcm", study, template=template)
+        write_sr(result, folder / f"sr{template}.dcm", study, template=template, with_identity=True)
     write_dicom_overlay(result, make_clip().as_source(), folder / "overlay.dcm", study)
     return [named_clip, *sorted(folder.iterdir())]
 

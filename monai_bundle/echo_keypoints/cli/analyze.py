@@ -67,10 +67,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gif", action="store_true", help="write overlay.gif, too")
     parser.add_argument("--no-video", action="store_true", help="write no overlay.mp4")
     parser.add_argument("--no-report", action="store_true", help="write no report.html and report.pdf")
+    parser.add_argument("--no-sr", action="store_true", help="write no sr.dcm")
     parser.add_argument(
-        "--no-sr",
+        "--with-identity",
         action="store_true",
-        help="write no sr.dcm, which carries the patient's name as the clip does",
+        help="file sr.dcm in the clip's study, the patient's name included",
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="analyse again what has been analysed before"
@@ -139,7 +140,9 @@ def _analyze(path: Path, args: argparse.Namespace, backend: Backend, patient: Pa
             path,
             args.output,
             backend=backend,
-            outputs=Outputs(not args.no_video, args.gif, not args.no_report, not args.no_sr),
+            outputs=Outputs(
+                not args.no_video, args.gif, not args.no_report, not args.no_sr, args.with_identity
+            ),
             overwrite=args.overwrite,
             query=args.query,
             reference=args.reference,

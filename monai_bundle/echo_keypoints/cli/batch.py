@@ -43,8 +43,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gif", action="store_true", help="write overlay.gif, too")
     parser.add_argument("--no-video", action="store_true", help="write no overlay.mp4")
     parser.add_argument("--no-report", action="store_true", help="write no report.html and report.pdf")
+    parser.add_argument("--no-sr", action="store_true", help="write no sr.dcm")
     parser.add_argument(
-        "--no-sr", action="store_true", help="write no sr.dcm, which carries the patient's name"
+        "--with-identity",
+        action="store_true",
+        help="file sr.dcm in the clip's study, the patient's name included",
     )
     review_group = parser.add_argument_group("review", "instead of analysing")
     review_group.add_argument(
@@ -78,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
         models=None if args.models is None else str(args.models.resolve()),
         device=args.device,
         threads=threads,
-        outputs=Outputs(not args.no_video, args.gif, not args.no_report, not args.no_sr),
+        outputs=Outputs(not args.no_video, args.gif, not args.no_report, not args.no_sr, args.with_identity),
         overwrite=args.overwrite,
     )
     with tqdm(desc="batch", unit="clip", disable=None, dynamic_ncols=True) as bar:

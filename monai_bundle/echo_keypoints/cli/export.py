@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--with-identity",
         action="store_true",
-        help="for overlay-dicom: file it in the clip's study, the patient's name included",
+        help="for sr, sr-echo, overlay-dicom: file it in the clip's study, the patient's name included",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace a file that is there")
 
@@ -99,7 +99,7 @@ def _structured(template: str) -> Callable[[AnalysisResult, argparse.Namespace],
 
         is_dicom = result.clip.metadata.get("format") == "DICOM"
         study = read_study(_clip(result, args)) if is_dicom else None
-        write_sr(result, args.output, study, template=template)
+        write_sr(result, args.output, study, template=template, with_identity=args.with_identity)
 
     return export
 

@@ -1,6 +1,7 @@
 """The study that a DICOM clip belongs to: read only for outputs that have to be filed with it.
 
-Nothing else in the software reads these elements (see `dicom_file`): they hold the patient's name.
+Nothing else in the software reads these elements (see `dicom_file`): they hold the patient's name, which is
+only written on request.
 """
 
 from __future__ import annotations

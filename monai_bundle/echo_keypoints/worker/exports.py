@@ -81,7 +81,7 @@ def _report(job: Job) -> list[Path]:
 
 
 def _structured_report(job: Job) -> list[Path]:
-    """DICOM SR; part of the clip's study where its DICOM file is at hand, else of a study of its own."""
+    """DICOM SR that names no patient; with callipers where the clip's DICOM file is at hand."""
     from echo_keypoints.readers.dicom_study import read_study
     from echo_keypoints.writers.structured_report import write_sr
 

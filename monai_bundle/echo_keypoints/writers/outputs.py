@@ -34,6 +34,7 @@ def write_outputs(
     gif: bool = False,
     report: bool = True,
     study: Study | None = None,
+    with_identity: bool = False,
     threads: int | None = None,
 ) -> list[Path]:
     """Write ``result.json``, the three tables (`writers.csv`), ``curves.png``; on request reports and videos.
@@ -48,8 +49,9 @@ def write_outputs(
         video: write the MP4.
         gif: write the GIF.
         report: write ``report.html`` and ``report.pdf``.
-        study: of a DICOM clip (`readers.dicom_study`), for ``sr.dcm``, the only file with the patient's name;
-            None for no such file. There is none either where nothing was measured.
+        study: of a DICOM clip (`readers.dicom_study`), for ``sr.dcm``; None for no such file. There is none
+            either where nothing was measured.
+        with_identity: file ``sr.dcm`` in the clip's study, the patient's name included; nothing else names one.
         threads: CPU threads of the video's encoder; as many as it likes by default.
 
     Returns:
@@ -80,6 +82,6 @@ def write_outputs(
         written += [folder / HTML_NAME, folder / PDF_NAME]
     (folder / SR_NAME).unlink(missing_ok=True)
     if study and result.measurements.get("indices"):
-        write_sr(result, folder / SR_NAME, study)
+        write_sr(result, folder / SR_NAME, study, with_identity=with_identity)
         written.append(folder / SR_NAME)
     return written

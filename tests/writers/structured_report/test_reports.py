@@ -26,7 +26,7 @@ def template(request):
 @pytest.fixture
 def report(tmp_path, study, template):
     path = tmp_path / "sr.dcm"
-    write_sr(make_measured(), path, study, template=template)
+    write_sr(make_measured(), path, study, template=template, with_identity=True)
     return path
 
 
@@ -72,6 +72,22 @@ def test_the_report_belongs_to_the_study_and_is_preliminary(report, named_clip):
     assert evidence.StudyInstanceUID == clip.StudyInstanceUID
     assert series.SeriesInstanceUID == clip.SeriesInstanceUID
     assert series.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == clip.SOPInstanceUID
+
+
+def test_nobody_is_named_unless_asked(tmp_path, study, named_clip, report, template):
+    path = tmp_path / "nameless.dcm"
+    write_sr(make_measured(), path, study, template=template)
+    nameless, named, clip = (pydicom.dcmread(file) for file in (path, report, named_clip))
+    for keyword in ("PatientName", "PatientBirthDate", "PatientSex", "StudyDate", "AccessionNumber"):
+        assert keyword in nameless and not nameless.get(keyword), keyword
+    assert nameless.PatientID != clip.PatientID and nameless.StudyInstanceUID != clip.StudyInstanceUID
+    content = path.read_bytes()
+    for text in ("degård", "P-1", "19500203"):
+        assert text.encode() not in content and text.encode("latin-1") not in content
+    # The same content, callipers on the clip's frames included.
+    assert nameless.ContentSequence[-1] == named.ContentSequence[-1]
+    reference = nameless.CurrentRequestedProcedureEvidenceSequence[0]
+    assert reference.StudyInstanceUID == clip.StudyInstanceUID
 
 
 def test_callipers_lie_on_the_landmarks_in_dicom_coordinates(report, named_clip):
@@ -182,23 +198,28 @@ def test_highdicom_reads_the_groups(tmp_path, study):
 
 
 @pytest.mark.skipif(not shutil.which("dciodvfy"), reason="dciodvfy (dicom3tools) is not installed")
-@pytest.mark.parametrize("with_study", [True, False], ids=["in study", "alone"])
-def test_dciodvfy_finds_no_fault(tmp_path, study, with_study):
-    write_sr(make_measured(), tmp_path / "a.dcm", study if with_study else None)
+@pytest.mark.parametrize("filed", ["in study", "nameless", "not DICOM"])
+def test_dciodvfy_finds_no_fault(tmp_path, study, filed):
+    clip_study, named = None if filed == "not DICOM" else study, filed == "in study"
+    write_sr(make_measured(), tmp_path / "a.dcm", clip_study, with_identity=named)
     said = subprocess.run(["dciodvfy", "-new", tmp_path / "a.dcm"], capture_output=True, text=True).stderr
     # A private coding scheme is allowed and unknown to it; a clip of no study has no date.
     expected = (
         "template constraints not yet supported",
         "Unrecognized defined term = <99ECHOKEYPOINTS>",
-        *(() if with_study else ("needed to build DICOMDIR",)),
+        *(() if named else ("needed to build DICOMDIR",)),
     )
     lines = [line for line in said.splitlines() if not line.endswith(expected)]
     assert lines == ["ComprehensiveSR"], said
 
 
 @pytest.mark.skipif(not shutil.which("dsrdump"), reason="dsrdump (DCMTK) is not installed")
-def test_dcmtk_reads_the_tree(report, template):
-    run = subprocess.run(["dsrdump", "+Pf", report], capture_output=True, text=True, errors="replace")
+@pytest.mark.parametrize("named", [True, False])
+def test_dcmtk_reads_the_tree(tmp_path, study, template, named):
+    write_sr(make_measured(), tmp_path / "a.dcm", study, template=template, with_identity=named)
+    run = subprocess.run(
+        ["dsrdump", "+Pf", tmp_path / "a.dcm"], capture_output=True, text=True, errors="replace"
+    )
     limits = ("The VR checker does not support this Specific Character Set: ISO_IR 192",)
     limits += ("Check for template constraints not yet supported",)
     assert run.returncode == 0

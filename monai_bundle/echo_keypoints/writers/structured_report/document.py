@@ -29,7 +29,14 @@ TEMPLATES = {"1500": ComprehensiveSRStorage, "5300": "1.2.840.10008.5.1.4.1.1.88
 _SERIES_NUMBERS = {"1500": 9001, "5300": 9002}
 
 
-def write_sr(result: AnalysisResult, path: Path, study: Study | None, *, template: str = "1500") -> None:
+def write_sr(
+    result: AnalysisResult,
+    path: Path,
+    study: Study | None,
+    *,
+    template: str = "1500",
+    with_identity: bool = False,
+) -> None:
     """Write the measurements of a result as a preliminary, unverified structured report.
 
     The same result gives the same file, UIDs included; any change of the result gives other UIDs.
@@ -37,9 +44,11 @@ def write_sr(result: AnalysisResult, path: Path, study: Study | None, *, templat
     Args:
         result: with `measurements` and `beats`.
         path: file to write.
-        study: of the clip (`read_study`): the report becomes part of it and points at its frames. None, where
-            the clip was not DICOM: the report gets a study of its own, no patient and no callipers.
+        study: of the clip (`read_study`): the report points at its frames. None, where the clip was not
+            DICOM: the report has no callipers.
         template: ``"1500"`` or ``"5300"``.
+        with_identity: file the report in the clip's study, the patient's name included; else it names no
+            patient and has a study of its own.
 
     Raises:
         ResultError: nothing was measured.
@@ -50,10 +59,11 @@ def write_sr(result: AnalysisResult, path: Path, study: Study | None, *, templat
         raise ResultError(f"{result.clip.source}: there is no measurement to report.")
     seed = result_seed(result, f"sr-{template}")
     dataset = new_file(TEMPLATES[template], seed)
-    file_in_study(dataset, study, clip_identity(result))
+    named = study if with_identity else None
+    file_in_study(dataset, named, clip_identity(result))
     _add_general(dataset)
     # The Simplified Adult Echo SR must say it.
-    stamp_content(dataset, result, study, state_zone=template == "5300")
+    stamp_content(dataset, result, named, state_zone=template == "5300")
     if study:
         dataset.CurrentRequestedProcedureEvidenceSequence = [_evidence(study)]
     dataset.SeriesNumber = _SERIES_NUMBERS[template]
