@@ -41,3 +41,6 @@ SEGMENTS = (
     Segment("LVPW", "left ventricular posterior wall", (76, 196, 196), 2, 3),
 )
 SEGMENT_NAMES = tuple(segment.name for segment in SEGMENTS)
+
+TISSUES = ("background", "RV", "septum", "LV", "posterior wall", "pericardium", "LA", "aorta")
+"""What surrounds the landmarks; a label map holds indices into this."""

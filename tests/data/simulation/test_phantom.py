@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from echo_keypoints.anatomy import TISSUES
 from echo_keypoints.data.simulation import Phantom, simulate_clip
 from echo_keypoints.data.simulation.heart import PATHOLOGIES, sample_heart
-from echo_keypoints.data.simulation.tissue import GRID_MM, TISSUES, U_RANGE, V_RANGE
+from echo_keypoints.data.simulation.tissue import GRID_MM, U_RANGE, V_RANGE
 
 SEEDS = (11, 12, 13, 14)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from echo_keypoints.data.simulation.heart import ring_frame, sample_heart
 from echo_keypoints.data.simulation.imaging import BeamFormer, Scanner, Screen, sample_scanner
 from echo_keypoints.data.simulation.overlays import draw_overlays
-from echo_keypoints.data.simulation.tissue import GRID_MM, U_RANGE, V_RANGE, log_uniform, paint
+from echo_keypoints.data.simulation.tissue import GRID_MM, U_RANGE, V_RANGE, Tissue, log_uniform, paint
 
 FloatArray = NDArray[np.floating]
 
@@ -31,7 +31,7 @@ class SimulatedClip:
         fps: frames per second, or None where the times were given one by one.
         phase: ``(T,)`` 0 at end-diastole … 1 at end-systole (mean contraction of the two walls).
         beat_phase: ``(T,)`` position in the beat, [0, 1), 0 at end-diastole.
-        tissue: ``(T, S/2, S/2)`` uint8 labels (`tissue.TISSUES`), or None.
+        tissue: ``(T, S/2, S/2)`` uint8 labels (`anatomy.TISSUES`), or None.
         pathology, style, seed: how it was made.
     """
 
@@ -76,9 +76,7 @@ class Phantom:
         self.screen = Screen(scanner, size)
         self.mm_per_px = self.screen.mm_per_px
         self._beamformer = BeamFormer(scanner, rng)
-        u, v = self._plane_to_heart(np.zeros(1), np.zeros(1), 0.0)
-        beam = (self._tilt, float(u[0]), float(v[0]))
-        self._tissue = paint(self.heart, rng, style=self.style, beam=beam, bloom_mm=scanner.bloom_mm)
+        self._tissue = self._painted(rng)
         self._leaflet = {
             "echo": log_uniform(rng, 0.1, 1.2), "width": rng.uniform(1.2, 3.2), "open": rng.uniform(0.2, 0.7),
             "cusp_echo": log_uniform(rng, 0.05, 0.8) * (rng.random() < 0.8),
@@ -170,6 +168,13 @@ class Phantom:
     # ---- pictures
     # -------------------------------------------------------------------------------------------------
 
+    def _painted(self, rng: np.random.Generator) -> Tissue:
+        """Paint the heart, once."""
+        u, v = self._plane_to_heart(np.zeros(1), np.zeros(1), 0.0)
+        beam = (self._tilt, float(u[0]), float(v[0]))
+        bloom_mm = self._beamformer.scanner.bloom_mm
+        return paint(self.heart, rng, style=self.style, beam=beam, bloom_mm=bloom_mm)
+
     def render(self, times_s: FloatArray, *, tissue: bool = False, fps: float | None = None) -> SimulatedClip:
         """Make the frames at `times_s` (seconds, ``(T,)``); with `tissue` also the label maps at half resolution."""
         times_s = np.asarray(times_s, float)
@@ -197,8 +202,12 @@ class Phantom:
         """Places in the plane → (column, row) of the painted material grid."""
         u, v = self._plane_to_heart(x, z, time_s)
         phase = float(self.heart.cycle.phase(np.asarray(time_s)))
-        u0, v0 = self.heart.to_material(u, v, phase)
+        u0, v0 = self._to_material(u, v, phase)
         return (u0 - U_RANGE[0]) / GRID_MM, (v0 - V_RANGE[0]) / GRID_MM
+
+    def _to_material(self, u: FloatArray, v: FloatArray, phase: float) -> tuple[FloatArray, FloatArray]:
+        """Heart coordinates at `phase` → material coordinates of the tissue that is there."""
+        return self.heart.to_material(u, v, phase)
 
     def _echoes(self, time_s: float, rng: np.random.Generator) -> NDArray[np.float32]:
         """Complex echoes of two independent looks, ``(samples, beams, 4)``, before the point-spread function."""
@@ -220,8 +229,19 @@ class Phantom:
 
     def _add_leaflets(self, field: NDArray[np.float32], time_s: float, phase: float) -> None:
         """Draw mitral leaflets and aortic cusps, which no smooth map carries, into `field` (fresh, ours to edit)."""
-        heart, spec = self.heart, self._leaflet
         scanner = self._beamformer.scanner
+        canvas = np.zeros(field.shape[:2], np.float32)
+        thickness = max(1, round(self._leaflet["width"] / scanner.depth_mm * scanner.samples / 2))
+        for line, echo in self._leaflets(phase):
+            plane = self._heart_to_plane(line, time_s)
+            beam, sample = scanner.plane_to_polar(plane[:, 0], plane[:, 1])
+            points = np.round(np.stack([beam, sample], -1) * 8).astype(np.int32)
+            cv2.polylines(canvas, [points], False, float(echo), thickness, cv2.LINE_AA, 3)
+        field += canvas[..., None] * (np.array([0.5, 0.2, 0.2, 0.5], np.float32) + 0.6 * np.sign(field))
+
+    def _leaflets(self, phase: float) -> list[tuple[FloatArray, float]]:
+        """Mitral leaflets and aortic cusps: lines ``(N, 2)`` in heart coordinates (u, v), each with its echo."""
+        heart, spec = self.heart, self._leaflet
         curtain, septal, posterior = heart.hinges(phase)
         opening = float(heart.cycle.mitral_opening(np.asarray(phase)))
         s = np.linspace(0, 1, 14)[:, None]
@@ -240,14 +260,7 @@ class Phantom:
                 reach = ring / 2 - wall
                 across = wall + (1 - 0.08 - 0.75 * open_) * reach * np.sqrt(s)
                 lines.append((curtain + (1 + 9 * s) * normal + across * along, spec["cusp_echo"]))
-        canvas = np.zeros(field.shape[:2], np.float32)
-        thickness = max(1, round(spec["width"] / scanner.depth_mm * scanner.samples / 2))
-        for line, echo in lines:
-            plane = self._heart_to_plane(line, time_s)
-            beam, sample = scanner.plane_to_polar(plane[:, 0], plane[:, 1])
-            points = np.round(np.stack([beam, sample], -1) * 8).astype(np.int32)
-            cv2.polylines(canvas, [points], False, float(echo), thickness, cv2.LINE_AA, 3)
-        field += canvas[..., None] * (np.array([0.5, 0.2, 0.2, 0.5], np.float32) + 0.6 * np.sign(field))
+        return lines
 
     def _display(self, decibels: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Grey map, scan conversion, post-processing, overlays, compression: ``(S, S)`` uint8."""

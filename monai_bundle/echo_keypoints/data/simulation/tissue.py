@@ -17,7 +17,6 @@ from echo_keypoints.data.simulation.heart import Heart, ring_frame
 GRID_MM = 0.5
 U_RANGE = (-110.0, 120.0)
 V_RANGE = (-110.0, 120.0)
-TISSUES = ("background", "RV", "septum", "LV", "posterior wall", "pericardium", "LA", "aorta")
 
 FloatArray = NDArray[np.float32]
 
@@ -29,7 +28,7 @@ class Tissue:
     Attributes:
         scatterers: ``(Hv, Wu, 4)`` float32: two independent complex scatterer fields (re, im, re, im), the two looks,
             already multiplied by the echogenicity of each. Mixing them makes speckle decorrelate.
-        labels: ``(Hv, Wu)`` uint8, indices into `TISSUES`.
+        labels: ``(Hv, Wu)`` uint8, indices into `anatomy.TISSUES`.
     """
 
     scatterers: FloatArray
@@ -170,10 +169,15 @@ def paint(
     looks *= np.exp(uniform(0.1, 0.5) * smooth_noise(rng, shape, uniform(40, 120)))[..., None]
     looks = cv2.GaussianBlur(looks, (0, 0), uniform(0.5, 1.2))
 
-    noise = rng.standard_normal((*shape, 4), dtype=np.float32)
+    return Tissue(scatter(looks, rng), labels)
+
+
+def scatter(looks: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Fill echogenicity with scatterers: amplitudes ``(H, W, 2)`` of two looks → `Tissue.scatterers`."""
+    noise = rng.standard_normal((*looks.shape[:2], 4), dtype=np.float32)
     # Slightly band-limited, so that bilinear look-up keeps the variance even while the tissue moves.
     noise = cv2.GaussianBlur(noise, (0, 0), 0.6) * 2.1
-    return Tissue(noise * np.repeat(looks, 2, axis=-1), labels)
+    return noise * np.repeat(looks, 2, axis=-1)
 
 
 def _paint_base(heart, rng, uu, vv, fill, echo, blood) -> None:  # type: ignore[no-untyped-def]
