@@ -7,6 +7,7 @@ import sys
 import time
 from dataclasses import replace
 
+import cv2
 import pytest
 from blobs import write_clip
 
@@ -120,6 +121,16 @@ def test_a_result_that_is_there_is_kept(clips, output, options):
     (output / "a" / "curves.csv").unlink()
     run_batch(clips, output, Here(), options)
     assert load_result(output / "a").audit == kept.audit and (output / "a" / "curves.csv").exists()
+
+
+def test_a_process_keeps_to_its_threads(clips, output, options):
+    before = cv2.getNumThreads()
+    try:
+        cv2.setNumThreads(4)
+        process(Job("a.npz", str(clips / "a.npz"), str(output), "a"), replace(options, threads=2))
+        assert cv2.getNumThreads() == 2
+    finally:
+        cv2.setNumThreads(before)
 
 
 def test_a_lost_result_is_told_and_made_again(clips, output, options):

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+import cv2
+
 from echo_keypoints.batch.states import FAILED, state_of
 from echo_keypoints.errors import EchoKeypointsError
 from echo_keypoints.processing import Outputs, analyze_into
@@ -79,6 +81,7 @@ class Outcome:
 def process(job: Job, options: Options) -> Outcome:
     """Analyse one clip and write its files; whatever goes wrong becomes the reason of a failure."""
     start = time.perf_counter()
+    cv2.setNumThreads(options.threads)  # by itself OpenCV takes all cores, in every process
     try:
         result, folder = analyze_into(
             Path(job.clip),
