@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from echo_keypoints.errors import ModelError
+from echo_keypoints.evaluation.peers.detectors.echoglad import grid_edges
 from echo_keypoints.evaluation.peers.external.checkout import import_from, load_into, state_dict
+from echo_keypoints.evaluation.peers.external.echoglad import _graph, _stand_ins
 from echo_keypoints.evaluation.peers.external.frames import both_ways, padded, resized, scaled
 from echo_keypoints.evaluation.peers.external.myotracker import MyoTracker
 from echo_keypoints.evaluation.peers.external.pips2 import _cuda_where_there_is_one
@@ -104,3 +106,20 @@ def test_cuda_is_restored() -> None:
     with _cuda_where_there_is_one():
         assert torch.zeros(1).cuda().device.type == "cpu"
     assert torch.Tensor.cuda is original
+
+
+def test_echoglad_graph_is_as_large_as_theirs() -> None:
+    edges, nodes = _graph()
+    assert nodes == 72_020 and edges.shape == (2, 430_200)
+    one, other = grid_edges((4, 6), two_by_two=True)
+    parents = {int(b): int(a) for a, b in zip(other, one, strict=True) if a < 16 <= b}
+    assert [parents[16 + k] for k in range(6)] == [0, 0, 1, 1, 2, 2], "two by two, from (4 - 3) // 2 on"
+
+
+def test_stand_ins_are_gone_afterwards() -> None:
+    before = dict(sys.modules)
+    with _stand_ins():
+        from torchsummary import summary  # type: ignore[import-not-found]
+
+        assert summary is None
+    assert "torchsummary" not in sys.modules or "torchsummary" in before

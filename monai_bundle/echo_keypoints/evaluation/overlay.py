@@ -19,7 +19,14 @@ _CELL = 300  # side of a cell on the sheet
 _LABEL = 18
 
 
-def save_contact_sheet(case: Case, tracks: Mapping[str, NDArray[np.float64]], path: Path) -> None:
+def save_contact_sheet(
+    case: Case,
+    tracks: Mapping[str, NDArray[np.float64]],
+    path: Path,
+    *,
+    shown: Mapping[int, str] | None = None,
+    trails: bool = False,
+) -> None:
     """Draw one clip: a row per tracker, a column per frame with truth.
 
     Truth is a white ring, the prediction a disc in the landmark's colour, with a line from one to the other.
@@ -29,19 +36,24 @@ def save_contact_sheet(case: Case, tracks: Mapping[str, NDArray[np.float64]], pa
         case: the clip; of more than `SHEET_FRAMES` frames with truth, evenly spaced ones are shown.
         tracks: label → ``(T, 4, 2)`` model pixels.
         path: PNG file to write; its folder is made. It shows the image itself: keep it as safe as the clip.
+        shown: frames with truth to show in place of those, and what to call them.
+        trails: also draw the way of every landmark through the whole clip.
     """
-    picked = np.unique(np.linspace(0, len(case.frames) - 1, SHEET_FRAMES).round().astype(int))
+    if shown is None:
+        picked = np.unique(np.linspace(0, len(case.frames) - 1, SHEET_FRAMES).round().astype(int))
+        shown = {int(frame): f"frame {frame}" for frame in case.frames[picked]}
     left, top, side = _window(case.model_truth)
     zoom = _CELL / side
-    sheet = Image.new("RGB", (_CELL * len(picked), (_CELL + _LABEL) * len(tracks)))
+    sheet = Image.new("RGB", (_CELL * len(shown), (_CELL + _LABEL) * len(tracks)))
     pen = ImageDraw.Draw(sheet)
     for row, (label, points) in enumerate(tracks.items()):
-        for column, position in enumerate(picked):
-            frame = int(case.frames[position])
+        for column, (frame, name) in enumerate(shown.items()):
             corner = np.array([column * _CELL, row * (_CELL + _LABEL) + _LABEL])
-            cell = _cell(case.video[frame], case.model_truth[position], points[frame], (left, top), zoom)
+            truth = case.model_truth[case.frames == frame][0]
+            trail = points if trails else points[frame : frame + 1]
+            cell = _cell(case.video[frame], truth, points[frame], trail, (left, top), zoom)
             sheet.paste(cell, tuple(corner.tolist()))
-            pen.text((corner[0] + 4, corner[1] - _LABEL + 3), f"{label}, frame {frame}", fill="white")
+            pen.text((corner[0] + 4, corner[1] - _LABEL + 3), f"{label}, {name}", fill="white")
     path.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(path)
 
@@ -58,6 +70,7 @@ def _cell(
     frame: NDArray[np.uint8],
     truth: NDArray[np.float64],
     points: NDArray[np.float64],
+    trail: NDArray[np.float64],
     corner: tuple[float, float],
     zoom: float,
 ) -> Image.Image:
@@ -70,7 +83,10 @@ def _cell(
         .convert("RGB")
     )
     pen = ImageDraw.Draw(picture)
-    for landmark, true, point in zip(LANDMARKS, truth, points, strict=True):
+    for k, (landmark, true, point) in enumerate(zip(LANDMARKS, truth, points, strict=True)):
+        way = (trail[np.isfinite(trail[:, k]).all(-1), k] + 0.5 - corner) * zoom
+        if len(way) > 1:
+            pen.line([tuple(place) for place in way.tolist()], fill=landmark.colour)
         # Pixel centres are at integers; edges, which the box is given in, lie half a pixel before.
         x, y = (true + 0.5 - corner) * zoom
         pen.ellipse((x - 5, y - 5, x + 5, y + 5), outline="white")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from itertools import permutations
 
 import numpy as np
@@ -16,6 +17,7 @@ from echo_keypoints.evaluation.peers.engine import Engine
 from echo_keypoints.evaluation.peers.protocol import ClipTracker, Query, Tracker
 from echo_keypoints.evaluation.peers.registry import Entry
 from echo_keypoints.evaluation.scores import Scores, score, score_frames
+from echo_keypoints.evaluation.track_store import Kept, TrackStore
 
 TRUE_START = "true points at ED"
 DETECTED_START = "end to end"
@@ -54,17 +56,25 @@ class Comparison:
         engine: of our own trackers.
         end_to_end: also start every tracker from SK-net's reference, for which the engine needs its weights.
         from_truth: start from true points at end-diastole.
+        store: keeps the tracks of end-to-end runs, and has those of earlier ones.
 
     Raises:
         ModelError: weights that a tracker needs are missing.
     """
 
     def __init__(
-        self, entries: Mapping[str, Entry], engine: Engine, *, end_to_end: bool, from_truth: bool = True
+        self,
+        entries: Mapping[str, Entry],
+        engine: Engine,
+        *,
+        end_to_end: bool,
+        from_truth: bool = True,
+        store: TrackStore | None = None,
     ) -> None:
         self._entries = dict(entries)
         self._engine = engine
         self._end_to_end, self._from_truth = end_to_end, from_truth
+        self._store = store
         self._trackers: dict[str, Tracker] = {name: entry.make(engine) for name, entry in entries.items()}
 
     def run(self, dataset: str, case: Case) -> list[Run]:
@@ -72,23 +82,38 @@ class Comparison:
         return [*_readers(dataset, case), *self._runs(dataset, case)]
 
     def _runs(self, dataset: str, case: Case) -> Iterator[Run]:
-        for name, entry in self._entries.items():
-            if entry.from_query and self._from_truth:
-                yield self._run(dataset, case, TRUE_START, name, case.true_query())
+        if self._from_truth:
+            for name, entry in self._entries.items():
+                if entry.from_query:
+                    tracks = self._track(case, name, case.true_query(), given=True)
+                    yield _scored(dataset, case, TRUE_START, name, tracks)
         if self._end_to_end:
-            reference = self._engine.reference(case.clip)
+            reference = cache(partial(self._engine.reference, case.clip))  # not asked if the store has all
             for name in self._entries:
-                yield self._run(dataset, case, DETECTED_START, name, reference)
+                tracks = self._from_reference(case, name, reference)
+                yield _scored(dataset, case, DETECTED_START, name, tracks)
 
-    def _run(self, dataset: str, case: Case, start: str, name: str, query: Query) -> Run:
+    def _from_reference(self, case: Case, name: str, reference: Callable[[], Query]) -> Kept:
+        weights = self._entries[name].weights
+        tracks = self._store.find(name, case, weights) if self._store else None
+        if tracks is None:
+            tracks = self._track(case, name, reference(), given=False)
+            if self._store:
+                self._store.keep(name, case, tracks, weights)
+        return tracks
+
+    def _track(self, case: Case, name: str, query: Query, *, given: bool) -> Kept:
         tracker = self._trackers[name]
-        given = start == TRUE_START
         if isinstance(tracker, ClipTracker):  # ours: end to end they find the same reference by themselves
             points = case.box.to_model(tracker.track_clip(case.clip, query if given else None).points)
         else:
             points = tracker.track(case.video, query.frame, case.box.to_model(query.points)).points
-        scores = score(case, points, query.frame, given=given)
-        return Run(dataset, case.name, start, name, query.frame, points, scores)
+        return Kept(query.frame, points)
+
+
+def _scored(dataset: str, case: Case, start: str, name: str, tracks: Kept) -> Run:
+    scores = score(case, tracks.points, tracks.query_frame, given=start == TRUE_START)
+    return Run(dataset, case.name, start, name, tracks.query_frame, tracks.points, scores)
 
 
 def evaluate(

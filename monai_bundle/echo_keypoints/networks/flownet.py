@@ -1,7 +1,10 @@
 """FlowNet: dense motion from a reference to a target frame; it makes TR-net's pseudo-labels (paper, 3.3).
 
 PWC-Net in the light form that ARFlow trains: a feature pyramid, and from coarse to fine a cost volume on
-features warped by the flow so far, one estimator shared by all levels, and a dilated context network.
+features warped by the flow so far, one estimator shared by all levels, and a dilated context network. Unlike there,
+the motion is first read off the cost volume itself (`matching.Matching`), and the estimator and the context network,
+which begin with zero, correct it. Trained on speckle without labels, a network whose flow comes from convolutions alone
+starts with noise of several pixels and settles at no motion.
 """
 
 from __future__ import annotations
@@ -15,14 +18,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .correlation import cost_volume, unit_length
+from .matching import Matching
 from .sampling import warp
 
 FINEST_STRIDE = 4
+SLOPE = 0.1
+"""Of the leaky rectifiers."""
 
 PRESETS: dict[str, dict[str, Any]] = {
-    # For CPUs. Stride 32 and radius 4 still reach 128 px, three times the largest motion of a wall at 224 px.
+    # For CPUs. Strides 4 and 8 and radius 4 reach 48 px, more than the largest motion of a wall at 224 px; what is
+    # coarser than the walls adds more noise than motion.
     "small": {
-        "widths": (16, 24, 32, 48, 64),
+        "widths": (16, 24, 32),
         "level_width": 24,
         "estimator": (64, 64, 48, 32),
         "context": ((48, 1), (48, 2), (48, 4), (32, 8), (24, 1)),
@@ -39,7 +46,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 def _conv(inputs: int, outputs: int, dilation: int = 1) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, padding=dilation, dilation=dilation), nn.LeakyReLU(0.1, inplace=True)
+        nn.Conv2d(inputs, outputs, 3, padding=dilation, dilation=dilation), nn.LeakyReLU(SLOPE, inplace=True)
     )
 
 
@@ -47,7 +54,7 @@ def _halve(inputs: int, outputs: int) -> nn.Sequential:
     # An even kernel keeps sample i at (i + 0.5) * s - 0.5; a 3×3 one would shift each level by half a pixel.
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 4, stride=2, padding=1),
-        nn.LeakyReLU(0.1, inplace=True),
+        nn.LeakyReLU(SLOPE, inplace=True),
         _conv(outputs, outputs),
     )
 
@@ -55,6 +62,12 @@ def _halve(inputs: int, outputs: int) -> nn.Sequential:
 def _double(flow: Tensor) -> Tensor:
     """Bring a flow to twice its resolution, and to the pixels of that resolution."""
     return F.interpolate(flow * 2, scale_factor=2.0, mode="bilinear", align_corners=False)
+
+
+def _normalised(maps: Tensor) -> Tensor:
+    """Bring every channel of ``(N, C, H, W)`` to mean 0 and deviation 1: cosines tell little with a common offset."""
+    mean, deviation = maps.mean((2, 3), keepdim=True), maps.std((2, 3), keepdim=True)
+    return (maps - mean) / (deviation + 1e-5)
 
 
 class FlowEstimator(nn.Module):
@@ -96,7 +109,7 @@ class FlowNet(nn.Module):
     def __init__(
         self,
         in_channels: int = 1,
-        widths: Sequence[int] = (16, 24, 32, 48, 64),
+        widths: Sequence[int] = (16, 24, 32),
         level_width: int = 24,
         estimator: Sequence[int] = (64, 64, 48, 32),
         context: Sequence[tuple[int, int]] = ((48, 1), (48, 2), (48, 4), (32, 8), (24, 1)),
@@ -116,6 +129,17 @@ class FlowNet(nn.Module):
             *(_conv(i, o, d) for i, (o, d) in zip(context_widths[:-1], context, strict=True)),
             nn.Conv2d(context_widths[-1], 2, 3, padding=1),
         )
+        self.matching = nn.ModuleList(Matching(radius, 4 * 2**level) for level in range(len(widths) - 1))
+        self._begin()
+
+    def _begin(self) -> None:
+        """Keep the variance of signals from layer to layer; corrections of the flow begin with zero."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, a=SLOPE)
+                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+        for head in (self.estimator.flow, self.context[-1]):
+            nn.init.zeros_(head.weight)  # type: ignore[arg-type]
 
     @classmethod
     def from_preset(cls, preset: str, **overrides: Any) -> FlowNet:
@@ -145,14 +169,16 @@ class FlowNet(nn.Module):
         """Features of two frames → flows ``(N, 2, H_l, W_l)`` at strides 4, 8, ..., finest first."""
         flow = torch.zeros_like(reference[-1][:, :2])
         flows: list[Tensor] = []
-        levels = list(zip(reference, target, self.projections, strict=True))
-        for a, b, projection in reversed(levels):
+        levels = list(zip(reference, target, self.projections, self.matching, strict=True))
+        for a, b, projection, match in reversed(levels):
+            a, b = _normalised(a), _normalised(b)
             if flows:
                 flow = _double(flow)
                 b = warp(b, flow)
             # The mean product of vectors of length sqrt(C) is their cosine.
             scale = a.shape[1] ** 0.5
             cost = cost_volume(unit_length(a, 1) * scale, unit_length(b, 1) * scale, self.radius)
+            flow = flow + match(cost)
             features, residual = self.estimator(torch.cat((cost, projection(a), flow), dim=1))
             flow = flow + residual
             flow = flow + self.context(torch.cat((features, flow), dim=1))

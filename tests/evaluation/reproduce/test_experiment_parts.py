@@ -5,15 +5,18 @@ import json
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from echo_keypoints.data.sources import clips
 from echo_keypoints.errors import ClipError
 from echo_keypoints.evaluation.datasets import TEST_SEED, DataSet
 from echo_keypoints.evaluation.reproduce.chart import Series, save_chart
 from echo_keypoints.evaluation.reproduce.cohort import Cohort, one_beat, phantom_cohort, read_cohort
+from echo_keypoints.evaluation.reproduce.figure5 import phases, save_figure_5
 from echo_keypoints.evaluation.reproduce.kumar import Vocabulary, motion_features
 from echo_keypoints.evaluation.reproduce.paper import (
     DISEASES,
@@ -24,8 +27,18 @@ from echo_keypoints.evaluation.reproduce.paper import (
 )
 from echo_keypoints.evaluation.reproduce.report import Column, Line, Report, to_markdown
 from echo_keypoints.evaluation.reproduce.table6 import SAMPLES, beat_curves, classify, held_out
-from echo_keypoints.evaluation.reproduce.variants import PATCH_SCALE, Remembered, Variant
+from echo_keypoints.evaluation.reproduce.variants import (
+    PATCH_SCALE,
+    Remembered,
+    Variant,
+    _resume,
+    _Run,
+    _suspend,
+)
 from echo_keypoints.evaluation.statistics import Estimate
+from echo_keypoints.networks import SKNet, TRNet
+from echo_keypoints.training.classical_flow import DisFlow
+from echo_keypoints.training.pseudo import ChainedFlow
 
 
 def test_the_paper_is_copied_whole():
@@ -178,3 +191,45 @@ def test_charts_survive_missing_intervals(tmp_path):
     save_chart([Series("a", [1, 2], [3.0, 4.0], [nan, 3.5], [nan, 4.5])], "x", "y", tmp_path / "a.png")
     save_chart([Series("a", [0.8], [3.0], [nan], [nan])], "x", "y", tmp_path / "b.png")
     assert (tmp_path / "a.png").stat().st_size > 1000
+
+
+def test_a_line_of_many_values_has_no_dots(tmp_path):
+    nothing = [float("nan")] * 60
+    save_chart([Series("a", list(range(60)), [5.0] * 60, nothing, nothing)], "x", "y", tmp_path / "a.png")
+    assert Image.open(tmp_path / "a.png").size == (720, 480)
+
+
+def test_figure_5_shows_four_phases_and_the_lengths(tmp_path):
+    case = one_beat(TEST_SEED + 1, "normal", frames=12)
+    found = phases(case)
+    assert [text[:7] for text in found.values()] == ["phase A", "phase B", "phase C", "phase D"]
+    frames = list(found)
+    assert frames[0] == case.end_diastole and frames[2] == case.end_systole
+    tracks = {"one": case.model_truth + 3, "two": case.model_truth}
+    paths = save_figure_5(case, tracks, tracks, tmp_path / "figure5_x")
+    assert [path.name for path in paths] == [f"figure5_x{end}.png" for end in ("", "_IVS", "_LVID", "_LVPW")]
+    assert Image.open(paths[0]).size == (4 * 300, 3 * 318)
+
+
+def test_a_training_of_variants_goes_on_where_it_was_stopped(tmp_path):
+    torch.manual_seed(0)
+    sknet = SKNet.from_preset("small").eval()
+    frames = clips("train", frames=TRNet.from_preset("small").window, size=64)[0]["frames"][None]
+
+    def run() -> _Run:
+        return _Run(Variant(), Remembered(sknet, 1), Remembered(ChainedFlow(DisFlow(1)), 1), 2)
+
+    def step(one: _Run) -> None:
+        torch.manual_seed(0)
+        one.step({"frames": frames})
+
+    whole, first, second = run(), run(), run()
+    step(whole), step(whole), step(first)
+    path = tmp_path / "unfinished.pt"
+    assert _resume([second], path, "same") == 0
+    _suspend([first], path, "same", 1)
+    assert _resume([second], path, "other") == 0
+    assert _resume([second], path, "same") == 1
+    step(second)
+    for a, b in zip(whole.average.module.parameters(), second.average.module.parameters(), strict=True):
+        assert torch.equal(a, b)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from echo_keypoints.errors import EchoKeypointsError
 
@@ -26,6 +27,7 @@ class Entry:
         ours: it needs our weights.
         default: it runs unless other trackers are asked for.
         external: it is software that the user installs (`external`).
+        weights: files that it reads besides the engine's; its tracks hang on them (`track_store`).
     """
 
     title: str
@@ -34,15 +36,16 @@ class Entry:
     ours: bool = False
     default: bool = True
     external: bool = False
+    weights: tuple[Path, ...] = ()
 
 
-def _external(name: str, title: str) -> Entry:
+def _external(name: str, title: str, *, from_query: bool = True) -> Entry:
     def make(_: Engine) -> Tracker:
         from .external.make import make_external  # needs torch
 
         return make_external(name)
 
-    return Entry(title, make, default=False, external=True)
+    return Entry(title, make, from_query, default=False, external=True)
 
 
 def _detector(name: str, engine: Engine) -> Tracker:
@@ -100,6 +103,7 @@ TRACKERS: dict[str, Entry] = {
     "tapir": _external("tapir", "TAPIR"),
     "pips2": _external("pips2", "PIPs++"),
     "myotracker": _external("myotracker", "MyoTracker"),
+    "echoglad_original": _external("echoglad_original", "EchoGLAD, its authors' code", from_query=False),
 }
 
 

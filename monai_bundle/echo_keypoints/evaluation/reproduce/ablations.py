@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from echo_keypoints.evaluation.peers.engine import TRNetTracker
+from echo_keypoints.evaluation.peers.engine import Engine, TRNetTracker
 from echo_keypoints.evaluation.peers.registry import TRACKERS, Entry
 from echo_keypoints.evaluation.reproduce.chart import Series, save_chart
 from echo_keypoints.evaluation.reproduce.context import Context, compare, lines
@@ -61,7 +61,7 @@ def table_5(context: Context) -> list[Report]:
             paper[name] = reference
     reports = []
     for dataset in context.datasets():
-        runs, skipped = compare(context, dataset, entries)
+        runs, skipped = compare(context, "table5", dataset, entries)
         reports.append(
             Report(
                 f"table5_{dataset.name}", f"Table 5, reference frame, on {dataset.title}", COLUMNS,
@@ -86,7 +86,7 @@ def figure_6(context: Context) -> list[Report]:
     entries |= {f"beta_{value:g}": _entry(f"β = {value:g}", engines[v]) for value, v in betas.items()}
     reports = []
     for dataset in context.datasets():
-        runs, skipped = compare(context, dataset, entries)
+        runs, skipped = compare(context, "figure6", dataset, entries)
         rows = dict(zip(dict.fromkeys(run.tracker for run in runs), lines(runs, entries), strict=True))
         _charts(context, dataset.name, rows, values)
         reports.append(
@@ -113,7 +113,7 @@ def _ablation(
     }
     reports = []
     for dataset in context.datasets():
-        runs, skipped = compare(context, dataset, entries)
+        runs, skipped = compare(context, name, dataset, entries)
         reports.append(
             Report(
                 f"{name}_{dataset.name}", f"{title} on {dataset.title}", COLUMNS, lines(runs, entries, titles), paper,
@@ -123,14 +123,15 @@ def _ablation(
     return reports
 
 
-def _engines(context: Context, variants: Sequence[Variant | None]) -> dict:
+def _engines(context: Context, variants: Sequence[Variant | None]) -> dict[Variant | None, Engine]:
     wanted = list(dict.fromkeys(variant for variant in variants if variant))
     homes = prepare(wanted, context.budget, context.engine, context.runs)
     return backends(homes, context.engine.weights("sknet.pt"))
 
 
-def _entry(title: str, engine: object, **options: int) -> Entry:
-    return Entry(title, lambda _: TRNetTracker(engine, consensus=False, **options), ours=True)  # type: ignore[arg-type]
+def _entry(title: str, engine: Engine, **options: int) -> Entry:
+    make = lambda _: TRNetTracker(engine, consensus=False, **options)  # noqa: E731
+    return Entry(title, make, ours=True, weights=(engine.weights("sknet.pt"), engine.weights("trnet.pt")))
 
 
 def _titled(entry: Entry, title: str) -> Entry:

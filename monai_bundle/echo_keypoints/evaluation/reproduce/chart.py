@@ -17,6 +17,8 @@ from echo_keypoints.writers.style import BACKGROUND, FAINT, FOOTER, GRID, INK, P
 _Q = 2  # drawn so much larger, then reduced
 _WIDTH, _HEIGHT = 720, 480
 _BOX = (70, 60, 700, 410)
+_MANY = 12
+"""With more values than this a line has no dots, and the axis round numbers."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ def save_chart(series: Sequence[Series], x_label: str, y_label: str, path: Path)
     right = _BOX[2]
     for index, one in enumerate(series):
         landmark = LANDMARKS[-1 - index % len(LANDMARKS)]
-        _draw_line(pen, axes, one, landmark.colour, 5.0 * _Q * (index - (len(series) - 1) / 2))
+        aside = 5.0 * _Q * (index - (len(series) - 1) / 2)
+        _draw_line(pen, axes, one, landmark.colour, 0.0 if len(one.x) > _MANY else aside)
         width = pen.textlength(one.title, font=font(15 * _Q)) / _Q
         _write(pen, right - width, 32, one.title, 15, landmark.colour, "lm")
         right -= round(width) + 24
@@ -77,7 +80,8 @@ def _draw_grid(pen: ImageDraw.ImageDraw, axes: Axes, series: Sequence[Series]) -
         pen.line((left, y, right, y), fill=GRID, width=_Q)
         step = rows[1] - rows[0] if len(rows) > 1 else 1.0
         _write(pen, left / _Q - 8, y / _Q, label(value, step), 13, FAINT, "rm")
-    for value in sorted({x for one in series for x in one.x}):
+    columns = sorted({x for one in series for x in one.x})
+    for value in columns if len(columns) <= _MANY else ticks(*axes.x_range, 10):
         x = axes.x(value)
         pen.line((x, top, x, bottom), fill=GRID, width=_Q)
         _write(pen, x / _Q, bottom / _Q + 16, f"{value:g}", 13, FAINT, "mm")
@@ -92,8 +96,8 @@ def _draw_line(
     for (x, _), low, high in zip(spots, one.low, one.high, strict=True):
         if math.isfinite(low) and math.isfinite(high):
             pen.line((x, axes.y(low), x, axes.y(high)), fill=pale, width=2 * _Q)
-    pen.line(spots, fill=colour, width=3 * _Q)
-    for x, y in spots:
+    pen.line(spots, fill=colour, width=(2 if len(spots) > _MANY else 3) * _Q)
+    for x, y in spots if len(spots) <= _MANY else ():
         pen.ellipse((x - 4 * _Q, y - 4 * _Q, x + 4 * _Q, y + 4 * _Q), fill=colour)
 
 

@@ -48,6 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder for what is trained, found again next time (default: OUTPUT/runs)",
     )
+    parser.add_argument(
+        "--docs", type=Path, metavar="FILE",
+        help="a Markdown document whose tables are written anew from the reports (docs/reproduction.md)",
+    )  # fmt: skip
     parser.add_argument("--backend", choices=("onnx", "torch"), default="onnx", help="engine of our networks")
     parser.add_argument(
         "--models", type=Path, metavar="DIR", help="folder of our weights (default: the shipped)"
@@ -67,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
         from echo_keypoints.evaluation.peers.engine import Engine
         from echo_keypoints.evaluation.reproduce.budget import chosen_budget
         from echo_keypoints.evaluation.reproduce.context import Context
+        from echo_keypoints.evaluation.reproduce.document import fill_document
         from echo_keypoints.evaluation.reproduce.report import to_markdown, write_report
     except ImportError as error:
         raise EchoKeypointsError(
@@ -86,6 +91,8 @@ def run(args: argparse.Namespace) -> int:
                 print(to_markdown(report))
                 for path in write_report(report, args.output):
                     print(path)
+                if args.docs:
+                    fill_document(args.docs, args.output)
     except OSError as error:
         raise ResultError(f"Cannot write to the folder {args.output.name} ({error.strerror}).") from error
     finally:

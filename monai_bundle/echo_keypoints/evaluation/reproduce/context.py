@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from echo_keypoints.evaluation.reproduce.budget import Budget
 from echo_keypoints.evaluation.reproduce.report import Line
 from echo_keypoints.evaluation.run import Comparison, Run, evaluate
 from echo_keypoints.evaluation.tables import estimates
+from echo_keypoints.evaluation.track_store import TrackStore
 
 
 @dataclass(frozen=True)
@@ -53,16 +54,20 @@ class Context:
 
 def compare(
     context: Context,
+    experiment: str,
     dataset: DataSet,
     entries: Mapping[str, Entry],
     look: Callable[[Case, list[Run]], None] | None = None,
 ) -> tuple[list[Run], list[str]]:
     """Run trackers over a data set, all from SK-net's reference, as a user would: nobody sets a point.
 
+    Tracks are kept in the folder of the runs, under the name of the experiment: a second call only scores them.
+
     Returns:
         The runs, and a sentence for every clip left out.
     """
-    comparison = Comparison(entries, context.engine, end_to_end=True, from_truth=False)
+    store = TrackStore(context.runs / "tracks" / experiment, context.engine.backend.models)
+    comparison = Comparison(entries, context.engine, end_to_end=True, from_truth=False, store=store)
     with tqdm(total=len(dataset.cases), unit="clip", desc=dataset.name) as bar:
         return evaluate([dataset], comparison, look, bar.update)
 
@@ -81,8 +86,8 @@ def installed_peers() -> dict[str, Entry]:
     for name, entry in TRACKERS.items():
         if entry.external:
             try:
-                find_peer(name)
+                _, weights = find_peer(name)
             except ModelError:
                 continue
-            found[name] = entry
+            found[name] = replace(entry, weights=(weights,))
     return found

@@ -83,20 +83,21 @@ def to_markdown(report: Report) -> str:
     rows = [
         [line.title, *(_cell(line.values.get(c.key), best[c.key]) for c in columns)] for line in report.lines
     ]
-    parts = [f"# {report.title}", _grid(["", *(c.heading for c in columns)], rows)]
+    parts = [f"# {report.title}", grid(["", *(c.heading for c in columns)], rows)]
     if report.paper:
         headings = {column.key: column.heading for column in report.columns}
         shown = [[title, *(f"{value:g}" for value in values)] for title, values in report.paper.items()]
         parts += [
             "The paper, on real clips of its own:",
-            _grid(["", *(headings[key] for key in report.paper_columns)], shown),
+            grid(["", *(headings[key] for key in report.paper_columns)], shown),
         ]
     parts.append("\n".join(f"- {note}" for note in [*report.notes, RESEARCH_USE]))
     parts.append("Settings: `" + json.dumps(report.settings, ensure_ascii=False, default=str) + "`")
     return "\n\n".join(parts) + "\n"
 
 
-def _grid(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def grid(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
     lines = ["| " + " | ".join(headings) + " |", "|---" * len(headings) + "|"]
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
 
@@ -134,6 +135,7 @@ def _document(report: Report) -> dict[str, Any]:
         "title": report.title,
         "notes": [*report.notes, RESEARCH_USE],
         "settings": json.loads(json.dumps(report.settings, default=str)),
+        "columns": [{"key": column.key, "heading": column.heading} for column in report.columns],
         "rows": [
             {
                 "title": line.title,

@@ -53,7 +53,7 @@ def table_6(context: Context) -> list[Report]:
             if run.tracker in entries:  # readers of real clips are no trackers
                 features[run.tracker][case.name] = beat_curves(case, run.points)
 
-    _, skipped = compare(context, cohort.data, entries, look)
+    _, skipped = compare(context, "table6", cohort.data, entries, look)
     titles = {name: entry.title for name, entry in entries.items()}
     titles |= {TRUTH: "true curves: what the phantom itself tells", KUMAR: "motion features of Kumar et al."}
     lines = [

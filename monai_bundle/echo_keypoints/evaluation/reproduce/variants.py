@@ -7,6 +7,7 @@ comes out the same whichever others are trained beside it.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +25,7 @@ from echo_keypoints.evaluation.peers.engine import Engine
 from echo_keypoints.evaluation.reproduce.budget import Budget
 from echo_keypoints.losses import PseudoLoss, TrajectoryLoss
 from echo_keypoints.networks import FlowNet, SKNet, TRNet, load_weights, save_weights
+from echo_keypoints.results.files import atomic_path, file_digest
 from echo_keypoints.tracking.backends.torch_backend import TorchBackend
 from echo_keypoints.training.classical_flow import DisFlow
 from echo_keypoints.training.handlers import running_average
@@ -35,6 +37,9 @@ LEARNING_RATE = 1e-3
 PATCH_SCALE = 20.0
 HUBER_PX = 6.0
 """The last two as in ``train_trnet.json``; the learning rate is higher, for shorter runs."""
+SAVE_INTERVAL = 16
+"""Steps between two records of where a training stands."""
+MADE_OF = "made_of.json"
 _KEPT_CHUNKS = 32
 """SK-net's answers that are kept in an evaluation: more than the batches of a phantom clip."""
 
@@ -124,7 +129,8 @@ def prepare(variants: Sequence[Variant], budget: Budget, engine: Engine, folder:
         variants: wanted.
         budget: steps and clips.
         engine: gives SK-net, which all variants share, and FlowNet if its weights are there.
-        folder: for the results; the variants of one budget and one SK-net are found again in it.
+        folder: for the results; the variants of one budget, one SK-net and one teacher are found again in it, and a
+            training that was stopped goes on.
 
     Returns:
         Variant → folder with ``sknet.pt`` and ``trnet.pt``, as `Engine` takes it.
@@ -132,15 +138,35 @@ def prepare(variants: Sequence[Variant], budget: Budget, engine: Engine, folder:
     Raises:
         ModelError: SK-net's weights are missing.
     """
-    homes = {variant: folder / budget.name / "trnet" / variant.name for variant in variants}
-    missing = [variant for variant, home in homes.items() if not (home / "trnet.pt").is_file()]
+    place = folder / budget.name / "trnet"
+    homes = {variant: place / variant.name for variant in variants}
+    origin = _origin(budget, engine)
+    missing = [variant for variant, home in homes.items() if not _made_of(home, origin)]
     if missing:
-        networks = _train(missing, budget, engine)
+        networks = _train(missing, budget, engine, place / "unfinished.pt", origin)
         for variant, network in zip(missing, networks, strict=True):
             homes[variant].mkdir(parents=True, exist_ok=True)
             shutil.copyfile(engine.weights("sknet.pt"), homes[variant] / "sknet.pt")
             save_weights(network, homes[variant] / "trnet.pt")
+            (homes[variant] / MADE_OF).write_text(origin, encoding="utf-8")
+        (place / "unfinished.pt").unlink(missing_ok=True)
     return homes
+
+
+def _origin(budget: Budget, engine: Engine) -> str:
+    """What a training hangs on besides its variant, as text."""
+    try:
+        teacher = file_digest(engine.weights("flownet.pt"))
+    except ModelError:
+        teacher = None
+    made_of = {"sknet": file_digest(engine.weights("sknet.pt")), "flownet": teacher}
+    return json.dumps(made_of | {"steps": budget.steps, "clips": budget.clips})
+
+
+def _made_of(home: Path, origin: str) -> bool:
+    """Whether a variant was trained before, with the same networks and budget."""
+    made_of = home / MADE_OF
+    return made_of.is_file() and made_of.read_text(encoding="utf-8") == origin
 
 
 def teacher_of(engine: Engine) -> tuple[nn.Module, str]:
@@ -167,18 +193,45 @@ def backends(homes: Mapping[Variant, Path], sknet: Path) -> dict[Variant, Engine
     return engines
 
 
-def _train(variants: Sequence[Variant], budget: Budget, engine: Engine) -> list[nn.Module]:
+def _train(
+    variants: Sequence[Variant], budget: Budget, engine: Engine, unfinished: Path, origin: str
+) -> list[nn.Module]:
     sknet = Remembered(load_weights(engine.weights("sknet.pt"), SKNet), budget.clips)
     teacher = Remembered(ChainedFlow(teacher_of(engine)[0]), budget.clips)  # type: ignore[arg-type]
     runs = [_Run(variant, sknet, teacher, budget.steps) for variant in variants]
+    origin = f"{origin} {[variant.name for variant in variants]}"
+    done = _resume(runs, unfinished, origin)
     data = clips("train", frames=runs[0].objective.network.window)
-    for step in tqdm(range(budget.steps), desc=f"train {len(variants)} TR-nets", unit="step"):
+    steps = range(done, budget.steps)
+    bar = tqdm(steps, desc=f"train {len(variants)} TR-nets", unit="step", initial=done, total=budget.steps)
+    for step in bar:
         clip = step % budget.clips
         batch = {"frames": data[clip]["frames"][None]}
         for run in runs:
             torch.manual_seed(clip)  # the same reference, window and first estimates for all
             run.step(batch)
+        if (step + 1) % SAVE_INTERVAL == 0:
+            _suspend(runs, unfinished, origin, step + 1)
     return [run.average.module for run in runs]
+
+
+def _suspend(runs: Sequence[_Run], path: Path, origin: str, done: int) -> None:
+    """Write where a training stands."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as part:
+        torch.save({"origin": origin, "done": done, "runs": [run.state() for run in runs]}, part)
+
+
+def _resume(runs: Sequence[_Run], path: Path, origin: str) -> int:
+    """Go back to where the same training stood; give the number of steps that were done."""
+    if not path.is_file():
+        return 0
+    found = torch.load(path, map_location="cpu", weights_only=True)
+    if found["origin"] != origin:
+        return 0
+    for run, state in zip(runs, found["runs"], strict=True):
+        run.restore(state)
+    return int(found["done"])
 
 
 class _Run:
@@ -205,3 +258,20 @@ class _Run:
         self.optimizer.step()
         self.schedule.step()
         self.average.update_parameters(self.objective.network)
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the next step hangs on."""
+        return {name: part.state_dict() for name, part in self._parts().items()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go back to a `state`."""
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
+
+    def _parts(self) -> dict[str, Any]:
+        return {
+            "network": self.objective.network,
+            "optimizer": self.optimizer,
+            "schedule": self.schedule,
+            "average": self.average,
+        }

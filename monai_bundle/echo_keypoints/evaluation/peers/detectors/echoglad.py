@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from echo_keypoints.anatomy import LANDMARKS
@@ -36,11 +37,15 @@ def grid_sides(size: int, grids: int) -> tuple[int, ...]:
     return (*sides, size)
 
 
-def hierarchy(sides: tuple[int, ...]) -> Tensor:
-    """Normalised adjacency ``D^-1/2 (A + I) D^-1/2`` of the graph, sparse ``(N, N)``, N the sum of the squared sides.
+def grid_edges(
+    sides: tuple[int, ...], *, two_by_two: bool = False
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Ends of the edges ``(E,)``, each edge once: neighbours within a grid, and every cell with its parent.
 
     Args:
-        sides: of the grids, coarsest first. A cell's parent is the one of the coarser grid that holds its centre.
+        sides: of the grids, coarsest first; nodes are numbered in this order, row by row.
+        two_by_two: a parent has two by two cells, and a finer grid lies in the middle of the coarser one, as in the
+            authors' code; else a cell's parent is the one that holds its centre.
     """
     starts = np.concatenate([[0], np.cumsum([side**2 for side in sides])])
     edges = []
@@ -49,16 +54,26 @@ def hierarchy(sides: tuple[int, ...]) -> Tensor:
         edges += [(index[:, :-1], index[:, 1:]), (index[:-1], index[1:])]
         if level:
             coarse = sides[level - 1]
-            along = (np.arange(side) + 0.5) * coarse // side
-            parent = starts[level - 1] + along[:, None] * coarse + along[None]
-            edges.append((index, parent.astype(np.int64)))
-    count = int(starts[-1])
-    one, other = (np.concatenate([pair[k].ravel() for pair in edges]) for k in (0, 1))
+            centred = (coarse - side // 2) // 2 + np.arange(side) // 2
+            along = centred if two_by_two else ((np.arange(side) + 0.5) * coarse // side).astype(np.int64)
+            edges.append((index, starts[level - 1] + along[:, None] * coarse + along[None]))
+    one, other = (np.concatenate([pair[k].ravel() for pair in edges]).astype(np.int64) for k in (0, 1))
+    return one, other
+
+
+def hierarchy(sides: tuple[int, ...]) -> Tensor:
+    """Normalised adjacency ``D^-1/2 (A + I) D^-1/2`` of the graph, sparse ``(N, N)``, N the sum of the squared sides.
+
+    Args:
+        sides: of the grids, coarsest first.
+    """
+    count = sum(side**2 for side in sides)
+    one, other = grid_edges(sides)
     rows = np.concatenate([one, other, np.arange(count)])
     columns = np.concatenate([other, one, np.arange(count)])
     degree = np.bincount(rows, minlength=count).astype(np.float64)
     values = 1 / np.sqrt(degree[rows] * degree[columns])
-    places = torch.from_numpy(np.stack([rows, columns]).astype(np.int64))
+    places = torch.from_numpy(np.stack([rows, columns]))
     sparse = torch.sparse_coo_tensor(
         places, torch.from_numpy(values.astype(np.float32)), (count, count), check_invariants=True
     )

@@ -76,6 +76,9 @@ PEERS: dict[str, Peer] = {
         "myotracker", "artemcher/myotracker", "myotracker/models/myotracker_scripted.pt",
         "part of its checkout", "CC-BY-NC 4.0",
     ),
+    "echoglad_original": Peer(
+        "echoglad", "MasoudMo/echoglad", "weights/miccai2023.pth", "its releases page", "MIT", ("torch-geometric",),
+    ),
 }  # fmt: skip
 
 

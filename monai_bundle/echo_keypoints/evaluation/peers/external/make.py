@@ -10,6 +10,7 @@ from echo_keypoints.evaluation.peers.protocol import Tracker
 
 from .checkout import find_peer
 from .cotracker import CoTracker, CoTrackerOnline
+from .echoglad import EchoGLADOriginal
 from .echotracker import EchoTracker
 from .myotracker import MyoTracker
 from .pips2 import PipsPlusPlus
@@ -24,6 +25,7 @@ ADAPTERS: dict[str, Callable[[Path, Path], Tracker]] = {
     "echotracker": EchoTracker,
     "pips2": PipsPlusPlus,
     "myotracker": MyoTracker,
+    "echoglad_original": EchoGLADOriginal,
 }
 
 
