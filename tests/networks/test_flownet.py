@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from echo_keypoints.networks.flownet import PRESETS, FlowNet
+from echo_keypoints.networks.matching import Matching, local_mean
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -42,3 +43,39 @@ def test_gain_and_offset_do_not_matter():
 def test_small_is_small():
     count = sum(p.numel() for p in FlowNet.from_preset("small").parameters())
     assert 1e5 < count < 6e5
+
+
+def moved(shift: tuple[int, int], size: int = 96) -> tuple[torch.Tensor, torch.Tensor]:
+    """A smooth texture, and the same moved by (x, y) whole px."""
+    noise = torch.rand(1, 1, size, size, generator=torch.Generator().manual_seed(0))
+    texture = torch.nn.functional.avg_pool2d(noise, 5, 1, 2)
+    texture = (texture - texture.min()) / (texture.max() - texture.min())
+    return texture, torch.roll(texture, shifts=shift[::-1], dims=(2, 3))
+
+
+def test_before_any_training_it_sees_most_of_a_motion():
+    torch.manual_seed(0)
+    network = FlowNet.from_preset("small").eval()
+    for shift in ((2, 1), (-3, 0)):
+        with torch.no_grad():
+            flow = network(*moved(shift))[..., 16:-16, 16:-16].mean((0, 2, 3))
+        truth = torch.tensor(shift, dtype=torch.float32)
+        assert (flow - truth).norm() < 0.5 * truth.norm()
+
+
+def test_matching_reads_a_displacement_off_the_costs():
+    match = Matching(radius=2, stride=4, gather=1)
+    costs = torch.zeros(1, 25, 6, 6)
+    costs[:, 2 * 5 + 3] = 1.0  # dy = 0, dx = 1
+    with torch.no_grad():
+        torch.testing.assert_close(match(costs), torch.tensor([1.0, 0.0]).view(1, 2, 1, 1).expand(1, 2, 6, 6))
+        assert match(torch.zeros(1, 25, 6, 6)).abs().max() < 1e-6, "no evidence, no motion"
+        # The prior: between equal costs the smaller displacement has the say.
+        costs[:, 2 * 5 + 4] = 1.0
+        assert 1.0 < match(costs)[0, 0, 0, 0] < 1.3
+
+
+def test_windows_do_not_count_what_is_beyond_the_border():
+    maps = torch.ones(1, 1, 5, 5)
+    torch.testing.assert_close(local_mean(maps, 3), maps)
+    assert local_mean(torch.eye(5)[None, None], 3)[0, 0, 0, 0] == 0.5

@@ -1,10 +1,11 @@
 """FlowNet: dense motion from a reference to a target frame; it makes TR-net's pseudo-labels (paper, 3.3).
 
 PWC-Net in the light form that ARFlow trains: a feature pyramid, and from coarse to fine a cost volume on
-features warped by the flow so far, one estimator shared by all levels, and a dilated context network. Unlike there,
-the motion is first read off the cost volume itself (`matching.Matching`), and the estimator and the context network,
-which begin with zero, correct it. Trained on speckle without labels, a network whose flow comes from convolutions alone
-starts with noise of several pixels and settles at no motion.
+features warped by the flow so far, one estimator shared by all levels, and a dilated context network. Unlike
+there, the motion is first read off the cost volume itself (`matching.Matching`), and the estimator and the
+context network, which begin with zero, correct it; the finest level, at half resolution as in DIS flow, is
+matching alone. A network whose flow comes from convolutions alone starts with noise of several pixels: trained
+on speckle without labels, it settles at no motion.
 """
 
 from __future__ import annotations
@@ -18,15 +19,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .correlation import cost_volume, unit_length
-from .matching import Matching
+from .matching import Matching, local_mean
 from .sampling import warp
 
-FINEST_STRIDE = 4
+FINEST_STRIDE = 2
+FINEST_RADIUS = 2
+"""Of the cost volume at the finest stride, where coarser levels leave little to find."""
+WINDOWS = ((7, 9), (5, 7), (5, 5))
+"""Windows of the matching at strides 2, 4 and from 8 on: of the costs, and of the displacements."""
 SLOPE = 0.1
 """Of the leaky rectifiers."""
 
 PRESETS: dict[str, dict[str, Any]] = {
-    # For CPUs. Strides 4 and 8 and radius 4 reach 48 px, more than the largest motion of a wall at 224 px; what is
+    # For CPUs. Strides 2, 4 and 8 reach 52 px, more than the largest motion of a wall at 224 px; what is
     # coarser than the walls adds more noise than motion.
     "small": {
         "widths": (16, 24, 32),
@@ -129,7 +134,11 @@ class FlowNet(nn.Module):
             *(_conv(i, o, d) for i, (o, d) in zip(context_widths[:-1], context, strict=True)),
             nn.Conv2d(context_widths[-1], 2, 3, padding=1),
         )
-        self.matching = nn.ModuleList(Matching(radius, 4 * 2**level) for level in range(len(widths) - 1))
+        windows = (*WINDOWS, *WINDOWS[-1:] * len(widths))
+        self.matching = nn.ModuleList(
+            Matching(radius if level else FINEST_RADIUS, FINEST_STRIDE * 2**level, *windows[level])
+            for level in range(len(widths))
+        )
         self._begin()
 
     def _begin(self) -> None:
@@ -149,7 +158,7 @@ class FlowNet(nn.Module):
         return network
 
     def encode(self, frames: Tensor) -> list[Tensor]:
-        """``(N, 1, H, W)`` → features of the padded frames at strides 4, 8, ..., finest first.
+        """``(N, 1, H, W)`` → features of the padded frames at strides 2, 4, ..., finest first.
 
         Frames are brought to mean 0 and deviation 1, so that gain does not matter, and continued to the right
         and below to the next multiple of the coarsest stride.
@@ -163,30 +172,35 @@ class FlowNet(nn.Module):
         for stage in self.encoder:
             x = stage(x)
             levels.append(x)
-        return levels[1:]
+        return levels
 
     def decode(self, reference: Sequence[Tensor], target: Sequence[Tensor]) -> list[Tensor]:
-        """Features of two frames → flows ``(N, 2, H_l, W_l)`` at strides 4, 8, ..., finest first."""
+        """Features of two frames → flows ``(N, 2, H_l, W_l)`` at strides 2, 4, ..., finest first."""
         flow = torch.zeros_like(reference[-1][:, :2])
         flows: list[Tensor] = []
-        levels = list(zip(reference, target, self.projections, self.matching, strict=True))
-        for a, b, projection, match in reversed(levels):
-            a, b = _normalised(a), _normalised(b)
+        for level in reversed(range(len(reference))):
+            a, b = _normalised(reference[level]), _normalised(target[level])
             if flows:
                 flow = _double(flow)
                 b = warp(b, flow)
             # The mean product of vectors of length sqrt(C) is their cosine.
             scale = a.shape[1] ** 0.5
-            cost = cost_volume(unit_length(a, 1) * scale, unit_length(b, 1) * scale, self.radius)
-            flow = flow + match(cost)
-            features, residual = self.estimator(torch.cat((cost, projection(a), flow), dim=1))
-            flow = flow + residual
-            flow = flow + self.context(torch.cat((features, flow), dim=1))
+            match = self.matching[level]
+            cost = cost_volume(unit_length(a, 1) * scale, unit_length(b, 1) * scale, match.radius)
+            flow = local_mean(flow + match(cost), match.smooth)
+            if level:
+                flow = self._correct(flow, cost, self.projections[level - 1](a))
             flows.insert(0, flow)
         return flows
 
+    def _correct(self, flow: Tensor, cost: Tensor, features: Tensor) -> Tensor:
+        """What the estimator and the context network make of a flow."""
+        seen, residual = self.estimator(torch.cat((cost, features, flow), dim=1))
+        flow = flow + residual
+        return flow + self.context(torch.cat((seen, flow), dim=1))
+
     def _finish(self, flows: Sequence[Tensor], size: tuple[int, int]) -> list[Tensor]:
-        """Bring the flows of strides 4, 8, ... to 1, 2, ... and cut the padding off."""
+        """Bring the flows of strides 2, 4, ... to 1, 2, ... and cut the padding off."""
         height, width = size
         return [
             F.interpolate(f * FINEST_STRIDE, scale_factor=float(FINEST_STRIDE), mode="bilinear")[

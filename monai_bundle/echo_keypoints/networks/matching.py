@@ -6,27 +6,28 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-SHARPNESS = 30.0
+SHARPNESS = 60.0
 SPREAD_PX = 8.0
 
 
 class Matching(nn.Module):
-    """The mean displacement under a soft-max of the costs, each gathered over a window around its pixel.
+    """The mean displacement under a soft-max of the costs.
 
-    Small displacements are likelier than large ones (a Gaussian prior), so that a network that has learnt nothing yet
-    answers with little motion where its features say little, and with about the right one where they say more.
-    How far costs are trusted and how far the prior reaches is learnt.
+    What is known of tissue makes up for what features do not tell: a place moves as its surroundings do, so costs are
+    gathered over a window, and `FlowNet` averages the flow over another; and small displacements are likelier than
+    large ones (a Gaussian prior). A network that has learnt nothing yet then answers with more than half of the
+    motion, not with noise. How far costs are trusted and how far the prior reaches is learnt.
 
     Args:
         radius: of the cost volume.
         stride: of the maps, for the prior: it begins with a deviation of one pixel of the maps, and of
             `SPREAD_PX` of the frames at most.
-        window: side of the window, odd.
+        gather, smooth: sides of the windows, odd.
     """
 
-    def __init__(self, radius: int, stride: int, window: int = 5) -> None:
+    def __init__(self, radius: int, stride: int, gather: int = 5, smooth: int = 5) -> None:
         super().__init__()
-        self.window = window
+        self.radius, self.gather, self.smooth = radius, gather, smooth
         self.log_sharpness = nn.Parameter(torch.tensor(SHARPNESS).log())
         self.log_spread = nn.Parameter(torch.tensor(min(1.0, SPREAD_PX / stride)).log())
         steps = torch.arange(-radius, radius + 1, dtype=torch.float32)
@@ -36,7 +37,12 @@ class Matching(nn.Module):
     def forward(self, costs: Tensor) -> Tensor:
         """Cosines ``(N, D, H, W)`` of `correlation.cost_volume` → displacement ``(N, 2, H, W)`` in px of the maps."""
         shifts: Tensor = self.shifts  # type: ignore[assignment]
-        gathered = F.avg_pool2d(costs, self.window, 1, self.window // 2, count_include_pad=False)
         prior = -0.5 * shifts.square().sum(0) * torch.exp(-2 * self.log_spread)
-        weights = torch.softmax(gathered * self.log_sharpness.exp() + prior[:, None, None], dim=1)
+        trusted = local_mean(costs, self.gather) * self.log_sharpness.exp()
+        weights = torch.softmax(trusted + prior[:, None, None], dim=1)
         return torch.einsum("ndhw,cd->nchw", weights, shifts)
+
+
+def local_mean(maps: Tensor, side: int) -> Tensor:
+    """Mean over a square of so many px a side, odd, around every pixel; beyond the border nothing counts."""
+    return F.avg_pool2d(maps, side, 1, side // 2, count_include_pad=False)

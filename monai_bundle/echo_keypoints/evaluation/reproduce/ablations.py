@@ -11,7 +11,7 @@ from echo_keypoints.evaluation.reproduce.chart import Series, save_chart
 from echo_keypoints.evaluation.reproduce.context import Context, compare, lines
 from echo_keypoints.evaluation.reproduce.paper import ACCURACY, TABLE_3, TABLE_4, TABLE_5
 from echo_keypoints.evaluation.reproduce.report import Column, Line, Report
-from echo_keypoints.evaluation.reproduce.variants import Variant, backends, prepare, teacher_of
+from echo_keypoints.evaluation.reproduce.variants import TEACHER, Variant, backends, prepare
 
 COLUMNS = (*ACCURACY, Column("mae_sum_px", "MAE sum"), Column("mpe_px", "error px"), Column("ave_px", "AVE"))
 PAPER_KEYS = [column.key for column in ACCURACY]
@@ -21,10 +21,10 @@ NOTE = (
     "in the reference frame; unless a row says otherwise these are not corrected afterwards, as in the paper."
 )
 
-METHOD = Variant()
+METHOD, PSEUDO = Variant(), Variant(patch=False)
 LOSSES = {
     "none": None,
-    "pseudo": Variant(patch=False),
+    "pseudo": PSEUDO,
     "patch": Variant(pseudo=False),
     "both": METHOD,
 }
@@ -76,9 +76,9 @@ def figure_6(context: Context) -> list[Report]:
     values = context.budget.hyperparameters
     alphas = {value: Variant(alpha=value) for value in values}
     betas = {value: Variant(beta=value) for value in values}
-    engines = _engines(context, [METHOD, LOSSES["pseudo"], *alphas.values(), *betas.values()])
+    engines = _engines(context, [METHOD, PSEUDO, *alphas.values(), *betas.values()])
     entries: dict[str, Entry] = {}
-    for label, variant in (("both", METHOD), ("pseudo", LOSSES["pseudo"])):
+    for label, variant in (("both", METHOD), ("pseudo", PSEUDO)):
         for i in range(1, ITERATIONS + 1):
             title = f"{'L_pseudo + L_patch' if label == 'both' else 'L_pseudo'}, iteration {i}"
             entries[f"{label}_{i}"] = _entry(title, engines[variant], iterations=i)
@@ -123,8 +123,8 @@ def _ablation(
     return reports
 
 
-def _engines(context: Context, variants: Sequence[Variant | None]) -> dict[Variant | None, Engine]:
-    wanted = list(dict.fromkeys(variant for variant in variants if variant))
+def _engines(context: Context, variants: Sequence[Variant]) -> dict[Variant, Engine]:
+    wanted = list(dict.fromkeys(variants))
     homes = prepare(wanted, context.budget, context.engine, context.runs)
     return backends(homes, context.engine.weights("sknet.pt"))
 
@@ -142,7 +142,7 @@ def _teacher_note(context: Context) -> str:
     budget = context.budget
     return (
         f"Every TR-net was trained from scratch for {budget.steps} steps on {budget.clips} phantom clips, all on the "
-        f"same ones; pseudo-labels are of {teacher_of(context.engine)[1]}."
+        f"same ones; pseudo-labels are of {TEACHER}."
     )
 
 

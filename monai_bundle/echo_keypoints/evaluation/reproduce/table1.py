@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from echo_keypoints.errors import ModelError
 from echo_keypoints.evaluation.cases import Case
 from echo_keypoints.evaluation.peers.detectors import tracker as detectors
 from echo_keypoints.evaluation.peers.registry import TRACKERS, Entry
@@ -14,7 +15,7 @@ from echo_keypoints.evaluation.reproduce.paper import TABLE_1, TABLE_1_COLUMNS
 from echo_keypoints.evaluation.reproduce.report import Column, Report
 from echo_keypoints.evaluation.run import Run
 
-OURS = ("sknet", "trnet_plain", "trnet")
+OURS = ("sknet", "trnet_plain", "trnet", "flownet")
 CLASSICAL = ("klt", "speckle", "block_matching", "dis", "dis_fine")
 DETECTORS = ("echonet_lvh", "echoglad")
 FIGURE_5 = ("trnet", "sknet", "klt", "speckle", *DETECTORS, "echotracker", "cotracker3_offline", "bootstapir")
@@ -76,6 +77,11 @@ def table_1(context: Context) -> list[Report]:
 def all_trackers(context: Context) -> dict[str, Entry]:
     """Ours, the classical ones, the detectors of others (trained first if need be), and what is installed."""
     entries = {name: TRACKERS[name] for name in (*OURS, *CLASSICAL)}
+    try:
+        weights = context.engine.weights("flownet.pt")
+        entries["flownet"] = replace(entries["flownet"], weights=(weights,))
+    except ModelError:  # a folder of weights may do without
+        del entries["flownet"]
     for name in DETECTORS:
         entries[name] = detector_entry(context, name)
     return {**entries, **installed_peers()}

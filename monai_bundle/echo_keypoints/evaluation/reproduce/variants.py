@@ -20,11 +20,10 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from echo_keypoints.data.sources import clips
-from echo_keypoints.errors import ModelError
 from echo_keypoints.evaluation.peers.engine import Engine
 from echo_keypoints.evaluation.reproduce.budget import Budget
 from echo_keypoints.losses import PseudoLoss, TrajectoryLoss
-from echo_keypoints.networks import FlowNet, SKNet, TRNet, load_weights, save_weights
+from echo_keypoints.networks import SKNet, TRNet, load_weights, save_weights
 from echo_keypoints.results.files import atomic_path, file_digest
 from echo_keypoints.tracking.backends.torch_backend import TorchBackend
 from echo_keypoints.training.classical_flow import DisFlow
@@ -37,6 +36,7 @@ LEARNING_RATE = 1e-3
 PATCH_SCALE = 20.0
 HUBER_PX = 6.0
 """The last two as in ``train_trnet.json``; the learning rate is higher, for shorter runs."""
+TEACHER = "DIS flow (OpenCV) on doubled frames, chained: the teacher of the shipped TR-net, too"
 SAVE_INTERVAL = 16
 """Steps between two records of where a training stands."""
 MADE_OF = "made_of.json"
@@ -128,8 +128,8 @@ def prepare(variants: Sequence[Variant], budget: Budget, engine: Engine, folder:
     Args:
         variants: wanted.
         budget: steps and clips.
-        engine: gives SK-net, which all variants share, and FlowNet if its weights are there.
-        folder: for the results; the variants of one budget, one SK-net and one teacher are found again in it, and a
+        engine: gives SK-net, which all variants share.
+        folder: for the results; the variants of one budget and one SK-net are found again in it, and a
             training that was stopped goes on.
 
     Returns:
@@ -155,26 +155,14 @@ def prepare(variants: Sequence[Variant], budget: Budget, engine: Engine, folder:
 
 def _origin(budget: Budget, engine: Engine) -> str:
     """What a training hangs on besides its variant, as text."""
-    try:
-        teacher = file_digest(engine.weights("flownet.pt"))
-    except ModelError:
-        teacher = None
-    made_of = {"sknet": file_digest(engine.weights("sknet.pt")), "flownet": teacher}
-    return json.dumps(made_of | {"steps": budget.steps, "clips": budget.clips})
+    sknet = file_digest(engine.weights("sknet.pt"))
+    return json.dumps({"sknet": sknet, "steps": budget.steps, "clips": budget.clips})
 
 
 def _made_of(home: Path, origin: str) -> bool:
     """Whether a variant was trained before, with the same networks and budget."""
     made_of = home / MADE_OF
     return made_of.is_file() and made_of.read_text(encoding="utf-8") == origin
-
-
-def teacher_of(engine: Engine) -> tuple[nn.Module, str]:
-    """The flow of the pseudo-labels, and its name: FlowNet where there are weights, else DIS."""
-    try:
-        return load_weights(engine.weights("flownet.pt"), FlowNet), "FlowNet"
-    except ModelError:
-        return DisFlow(), "DIS flow (OpenCV), as there are no weights of FlowNet"
 
 
 def backends(homes: Mapping[Variant, Path], sknet: Path) -> dict[Variant, Engine]:
@@ -197,7 +185,7 @@ def _train(
     variants: Sequence[Variant], budget: Budget, engine: Engine, unfinished: Path, origin: str
 ) -> list[nn.Module]:
     sknet = Remembered(load_weights(engine.weights("sknet.pt"), SKNet), budget.clips)
-    teacher = Remembered(ChainedFlow(teacher_of(engine)[0]), budget.clips)  # type: ignore[arg-type]
+    teacher = Remembered(ChainedFlow(DisFlow()), budget.clips)  # type: ignore[arg-type]
     runs = [_Run(variant, sknet, teacher, budget.steps) for variant in variants]
     origin = f"{origin} {[variant.name for variant in variants]}"
     done = _resume(runs, unfinished, origin)
