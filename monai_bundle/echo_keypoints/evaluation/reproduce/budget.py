@@ -38,7 +38,7 @@ class Budget:
     healthy: int
     ill: int
     beat_frames: int = 32
-    cohort_trackers: tuple[str, ...] = ("trnet", "sknet", "klt", "dis_fine")
+    cohort_trackers: tuple[str, ...] = ("trnet", "sknet", "klt", "speckle", "dis_fine")
 
 
 _TINY = {
@@ -60,7 +60,6 @@ BUDGETS = {
         (0.4, 0.6, 0.7, 0.8, 0.9, 1.0),
         75,
         40,
-        cohort_trackers=("trnet", "sknet", "klt", "speckle", "dis_fine"),
     ),
 }
 """Name → budget. ``small`` is for two CPU cores, ``full`` for a GPU."""
