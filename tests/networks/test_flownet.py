@@ -68,11 +68,13 @@ def test_matching_reads_a_displacement_off_the_costs():
     costs = torch.zeros(1, 25, 6, 6)
     costs[:, 2 * 5 + 3] = 1.0  # dy = 0, dx = 1
     with torch.no_grad():
-        torch.testing.assert_close(match(costs), torch.tensor([1.0, 0.0]).view(1, 2, 1, 1).expand(1, 2, 6, 6))
-        assert match(torch.zeros(1, 25, 6, 6)).abs().max() < 1e-6, "no evidence, no motion"
+        torch.testing.assert_close(
+            match.displacement(costs), torch.tensor([1.0, 0.0]).view(1, 2, 1, 1).expand(1, 2, 6, 6)
+        )
+        assert match.displacement(torch.zeros(1, 25, 6, 6)).abs().max() < 1e-6, "no evidence, no motion"
         # The prior: between equal costs the smaller displacement has the say.
         costs[:, 2 * 5 + 4] = 1.0
-        assert 1.0 < match(costs)[0, 0, 0, 0] < 1.3
+        assert 1.0 < match.displacement(costs)[0, 0, 0, 0] < 1.3
 
 
 def test_windows_do_not_count_what_is_beyond_the_border():

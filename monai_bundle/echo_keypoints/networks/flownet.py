@@ -18,8 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .correlation import cost_volume, unit_length
-from .matching import Matching, local_mean
+from .matching import Matching
 from .sampling import warp
 
 FINEST_STRIDE = 2
@@ -183,11 +182,7 @@ class FlowNet(nn.Module):
             if flows:
                 flow = _double(flow)
                 b = warp(b, flow)
-            # The mean product of vectors of length sqrt(C) is their cosine.
-            scale = a.shape[1] ** 0.5
-            match = self.matching[level]
-            cost = cost_volume(unit_length(a, 1) * scale, unit_length(b, 1) * scale, match.radius)
-            flow = local_mean(flow + match(cost), match.smooth)
+            flow, cost = self.matching[level](a, b, flow)
             if level:
                 flow = self._correct(flow, cost, self.projections[level - 1](a))
             flows.insert(0, flow)

@@ -6,15 +6,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .correlation import cost_volume, unit_length
+
 SHARPNESS = 60.0
 SPREAD_PX = 8.0
 
 
 class Matching(nn.Module):
-    """The mean displacement under a soft-max of the costs.
+    """A cost volume, and the mean displacement under its soft-max.
 
     What is known of tissue makes up for what features do not tell: a place moves as its surroundings do, so costs are
-    gathered over a window, and `FlowNet` averages the flow over another; and small displacements are likelier than
+    gathered over a window, and the flow is averaged over another; and small displacements are likelier than
     large ones (a Gaussian prior). A network that has learnt nothing yet then answers with more than half of the
     motion, not with noise. How far costs are trusted and how far the prior reaches is learnt.
 
@@ -34,8 +36,24 @@ class Matching(nn.Module):
         shifts = torch.stack((steps.repeat(len(steps)), steps.repeat_interleave(len(steps))))
         self.register_buffer("shifts", shifts, persistent=False)  # (2, D), in the order of `cost_volume`
 
-    def forward(self, costs: Tensor) -> Tensor:
-        """Cosines ``(N, D, H, W)`` of `correlation.cost_volume` → displacement ``(N, 2, H, W)`` in px of the maps."""
+    def forward(self, reference: Tensor, target: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
+        """Go on from the flow that the target is warped by.
+
+        Args:
+            reference: features ``(N, C, H, W)``.
+            target: the same size.
+            flow: ``(N, 2, H, W)`` in px of the maps.
+
+        Returns:
+            The new flow, and the costs ``(N, (2 radius + 1)^2, H, W)``: cosines, see `correlation.cost_volume`.
+        """
+        # The mean product of vectors of length sqrt(C) is their cosine.
+        scale = reference.shape[1] ** 0.5
+        costs = cost_volume(unit_length(reference, 1) * scale, unit_length(target, 1) * scale, self.radius)
+        return local_mean(flow + self.displacement(costs), self.smooth), costs
+
+    def displacement(self, costs: Tensor) -> Tensor:
+        """Cosines ``(N, D, H, W)`` → displacement ``(N, 2, H, W)`` in px of the maps."""
         shifts: Tensor = self.shifts  # type: ignore[assignment]
         prior = -0.5 * shifts.square().sum(0) * torch.exp(-2 * self.log_spread)
         trusted = local_mean(costs, self.gather) * self.log_sharpness.exp()
