@@ -62,6 +62,13 @@ def fill(
         yield index + 1, header.frame_count
 
 
+def dress(volume: slicer.vtkMRMLScalarVolumeNode) -> None:
+    """Show 0..255 as black to white; Slicer's own choice would make the contrast flicker from frame to frame."""
+    volume.CreateDefaultDisplayNodes()
+    volume.GetDisplayNode().SetAutoWindowLevel(False)
+    volume.GetDisplayNode().SetWindowLevelMinMax(0, 255)
+
+
 def set_scale(sequence: slicer.vtkMRMLSequenceNode, spacing_mm: Spacing | None) -> None:
     """Give all frames of a sequence a new scale."""
     for index in range(sequence.GetNumberOfDataNodes()):

@@ -8,7 +8,7 @@ from typing import Any
 import slicer
 from vtk.util.numpy_support import vtk_to_numpy
 
-from EchoKeypointsLib import layout
+from EchoKeypointsLib import layout, shading
 from EchoKeypointsLib.study import Study
 
 _SIGNAL = "dataSelected(vtkStringArray*, vtkCollection*)"
@@ -52,6 +52,11 @@ def clicked_frame(study: Study, series_ids: Any, selections: Any) -> int | None:
     for index in range(series_ids.GetNumberOfValues()):
         series = study.scene.GetNodeByID(series_ids.GetValue(index))
         rows = selections.GetItemAsObject(index)
-        if series is not None and series.GetTableNode() is study.get("table") and rows.GetNumberOfValues():
-            return int(vtk_to_numpy(rows)[0])
+        if series is None or not rows.GetNumberOfValues():
+            continue
+        row = int(vtk_to_numpy(rows)[0])
+        if series.GetTableNode() is study.get("table"):
+            return row
+        if series.GetTableNode() is study.get("shading"):
+            return shading.frame_of_row(row, study.header.frame_count)
     return None

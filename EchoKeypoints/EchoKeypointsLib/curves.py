@@ -1,7 +1,7 @@
 """The curves: one table, its series, one chart, and a time cursor. One row a frame, so that a click gives a frame.
 
 Columns: time, then IVS, LVID, LVPW (smoothed where the engine smoothed them), then LVID again on the frames of each
-kind of mark (ED, ES, corrected, doubtful), NaN elsewhere. Values are changed in place: replaced columns lose the plot.
+kind of mark (ED, ES, corrected), NaN elsewhere. Behind the curves lies the `shading` of the confidence.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import slicer
 from numpy.typing import NDArray
-from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from echo_keypoints.anatomy import SEGMENTS
-from EchoKeypointsLib.looks import DOUBT, unit_colour
+from EchoKeypointsLib.tables import add_table, curve_series, write_column
 
 TIME = "time"
-ED, ES, CORRECTED, DOUBTFUL = "ED", "ES", "corrected", "doubtful"
+ED, ES, CORRECTED = "ED", "ES", "corrected"
 _INK = (70, 80, 95)
 _ED_COLOUR, _ES_COLOUR, _CORRECTED_COLOUR = (206, 60, 60), (60, 110, 206), (150, 70, 190)
 _CURVE_COLOURS = {
@@ -27,50 +26,38 @@ _CURVE_COLOURS = {
 }  # on Slicer's white charts
 
 
-def add_table(scene: slicer.vtkMRMLScene, name: str, columns: Mapping[str, NDArray[np.float64]]):
-    """Add a table of numbers (vtkMRMLTableNode); a column is changed later with `write_column`."""
-    node = scene.AddNewNodeByClass("vtkMRMLTableNode", name)
-    for title, values in columns.items():
-        array = numpy_to_vtk(np.array(values, np.float64), deep=True)
-        array.SetName(title)
-        node.GetTable().AddColumn(array)
-    node.SetLocked(True)
-    return node
+_LEGEND_SHARE = 0.17
+"""Of the time axis, kept free on the right for the legend."""
 
 
-def write_column(table, name: str, values: NDArray[np.float64]) -> None:
-    """Change the values of a column in place; call ``table.GetTable().Modified()`` when all are done."""
-    column = table.GetTable().GetColumnByName(name)
-    vtk_to_numpy(column)[:] = values
-    column.Modified()
-
-
-def column(table, name: str) -> NDArray[np.float64]:
-    """Read a column, ``(T,)`` float64."""
-    return np.array(vtk_to_numpy(table.GetTable().GetColumnByName(name)))
-
-
-def add_curves(scene: slicer.vtkMRMLScene, times_s: NDArray[np.float64]):
+def add_curves(
+    scene: slicer.vtkMRMLScene,
+    times_s: NDArray[np.float64],
+    below: Mapping[str, slicer.vtkMRMLPlotSeriesNode],
+):
     """Add table, cursor table, series and chart; empty until `show_lengths`.
+
+    Args:
+        scene: to add to.
+        times_s: ``(T,)`` of the frames.
+        below: series that are drawn first.
 
     Returns:
         table, cursor table, {name: series}, chart.
     """
     nothing = np.full(len(times_s), np.nan)
-    marks = (ED, ES, CORRECTED, DOUBTFUL)
+    marks = (ED, ES, CORRECTED)
     names = [TIME, *(segment.name for segment in SEGMENTS), *marks]
     table = add_table(scene, "EchoKeypoints curves", {n: times_s if n == TIME else nothing for n in names})
     table.SetColumnUnitLabel(TIME, "s")
     cursor = add_table(scene, "EchoKeypoints cursor", {"x": np.zeros(2), "y": np.array([0.0, 1.0])})
-    series = {
-        DOUBTFUL: _marks(scene, table, DOUBTFUL, "MarkerStyleCircle", DOUBT, 14, 0.45)
-    }  # drawn below the curves
+    series = dict(below)
     for segment in SEGMENTS:
-        series[segment.name] = _line(scene, table, TIME, segment.name, _CURVE_COLOURS[segment.name], 3)
+        series[segment.name] = curve_series(scene, table, TIME, segment.name, _CURVE_COLOURS[segment.name], 3)
     series[ED] = _marks(scene, table, ED, "MarkerStyleSquare", _ED_COLOUR, 12)
     series[ES] = _marks(scene, table, ES, "MarkerStyleDiamond", _ES_COLOUR, 13)
     series[CORRECTED] = _marks(scene, table, CORRECTED, "MarkerStyleCross", _CORRECTED_COLOUR, 12)
-    series["cursor"] = _line(scene, cursor, "x", "y", _INK, 2)
+    series["cursor"] = curve_series(scene, cursor, "x", "y", _INK, 2)
     series["cursor"].SetName("now")
     series["cursor"].SetLineStyle(slicer.vtkMRMLPlotSeriesNode.LineStyleDash)
     chart = scene.AddNewNodeByClass("vtkMRMLPlotChartNode", "EchoKeypoints chart")
@@ -80,7 +67,8 @@ def add_curves(scene: slicer.vtkMRMLScene, times_s: NDArray[np.float64]):
     chart.SetLegendVisibility(True)
     chart.SetXAxisRangeAuto(False)
     chart.SetYAxisRangeAuto(False)
-    chart.SetXAxisRange(float(times_s[0]), float(times_s[-1]))
+    first, last = float(times_s[0]), float(times_s[-1])
+    chart.SetXAxisRange(first, last + _LEGEND_SHARE * (last - first))
     return table, cursor, series, chart
 
 
@@ -98,7 +86,7 @@ def show_lengths(
         table, cursor, chart: of `add_curves`.
         lengths: segment → ``(T,)`` in `unit`, NaN where it is not measurable.
         unit: ``mm`` or ``px``.
-        marks: ED, ES, CORRECTED, DOUBTFUL → frames.
+        marks: ED, ES, CORRECTED → frames.
     """
     for name, values in lengths.items():
         write_column(table, name, values)
@@ -124,25 +112,10 @@ def move_cursor(cursor, time_s: float) -> None:
     cursor.GetTable().Modified()
 
 
-def _line(scene, table, x: str, y: str, colour: tuple[int, int, int], width: float):
-    """A curve. Slicer draws a *scatter* with lines over x; its *line* knows no x."""
-    node = scene.AddNewNodeByClass("vtkMRMLPlotSeriesNode", y)
-    node.SetAndObserveTableNodeID(table.GetID())
-    node.SetXColumnName(x)
-    node.SetYColumnName(y)
-    node.SetPlotType(slicer.vtkMRMLPlotSeriesNode.PlotTypeScatter)
-    node.SetMarkerStyle(slicer.vtkMRMLPlotSeriesNode.MarkerStyleNone)
-    node.SetLineStyle(slicer.vtkMRMLPlotSeriesNode.LineStyleSolid)
-    node.SetLineWidth(width)
-    node.SetColor(*unit_colour(colour))
-    return node
-
-
-def _marks(scene, table, y: str, style: str, colour: tuple[int, int, int], size: float, opacity: float = 1.0):
+def _marks(scene, table, y: str, style: str, colour: tuple[int, int, int], size: float):
     """Marks without a line."""
-    node = _line(scene, table, TIME, y, colour, 1)
+    node = curve_series(scene, table, TIME, y, colour, 1)
     node.SetLineStyle(slicer.vtkMRMLPlotSeriesNode.LineStyleNone)
     node.SetMarkerStyle(getattr(slicer.vtkMRMLPlotSeriesNode, style))
     node.SetMarkerSize(size)
-    node.SetOpacity(opacity)
     return node

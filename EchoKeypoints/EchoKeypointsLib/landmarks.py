@@ -17,7 +17,7 @@ from echo_keypoints.anatomy import LANDMARKS
 from echo_keypoints.clip import ClipHeader
 from EchoKeypointsLib.cine import index_values
 from EchoKeypointsLib.geometry import Spacing, px_to_ras, ras_to_px
-from EchoKeypointsLib.looks import ANCHOR_NOTE, LOW_CONFIDENCE
+from EchoKeypointsLib.looks import ANCHOR_NOTE, DOUBT, LOW_CONFIDENCE, SEEN, unit_colour
 
 _STILL_PX = 1e-3
 """Less than this is no movement (results are rounded to 1e-5 px)."""
@@ -38,6 +38,20 @@ def fill(sequence, header: ClipHeader) -> Iterator[None]:
     for value in index_values(header):
         sequence.SetDataNodeAtValue(node, value)
         yield
+
+
+def dress(node: slicer.vtkMRMLMarkupsFiducialNode) -> None:
+    """Let the landmarks that are shown be small crosses, to be dragged, in the colours of trust and doubt."""
+    node.CreateDefaultDisplayNodes()
+    display = node.GetDisplayNode()
+    display.SetSelectedColor(*SEEN)
+    display.SetColor(*unit_colour(DOUBT))
+    display.SetActiveColor(1, 1, 1)
+    display.SetGlyphTypeFromString("CrossDot2D")
+    display.SetGlyphScale(3)
+    display.SetTextScale(3.5)
+    display.SetSnapMode(display.SnapModeUnconstrained)
+    display.SetHandlesInteractive(False)
 
 
 def update(

@@ -23,11 +23,16 @@ from echo_keypoints.results import (
     header_from_document,
     header_to_document,
 )
-from EchoKeypointsLib import calipers, cine, curves, landmarks
+from EchoKeypointsLib import calipers, cine, curves, landmarks, shading
 from EchoKeypointsLib.geometry import Spacing, shown_spacing
-from EchoKeypointsLib.looks import DOUBT, SEEN, unit_colour
-from EchoKeypointsLib.nodes import new_text, sequences_logic
-from EchoKeypointsLib.summary import MEASUREMENT_COLUMNS, marks_of, measurement_rows, shown_lengths
+from EchoKeypointsLib.nodes import file_away, new_text, sequences_logic
+from EchoKeypointsLib.summary import (
+    MEASUREMENT_COLUMNS,
+    marks_of,
+    measurement_rows,
+    segment_confidence,
+    shown_lengths,
+)
 
 MODULE = "EchoKeypointsStudy"
 _LINES = ("line IVS", "line LVID", "line LVPW")
@@ -234,23 +239,9 @@ class Study:
         browser.SetPlaybackItemSkippingEnabled(False)  # every frame counts in a review
         browser.SetPlaybackLooped(True)
         sequences_logic().UpdateProxyNodesFromSequences(browser)
-        self.volume.CreateDefaultDisplayNodes()
-        self.volume.GetDisplayNode().SetAutoWindowLevel(
-            False
-        )  # else the contrast flickers from frame to frame
-        self.volume.GetDisplayNode().SetWindowLevelMinMax(0, 255)
-        points = self.points
-        points.SetName(f"{self.node.GetName()} points")
-        points.CreateDefaultDisplayNodes()
-        display = points.GetDisplayNode()
-        display.SetSelectedColor(*SEEN)
-        display.SetColor(*unit_colour(DOUBT))
-        display.SetActiveColor(1, 1, 1)
-        display.SetGlyphTypeFromString("CrossDot2D")
-        display.SetGlyphScale(3)
-        display.SetTextScale(3.5)
-        display.SetSnapMode(display.SnapModeUnconstrained)
-        display.SetHandlesInteractive(False)
+        cine.dress(self.volume)
+        self.points.SetName(f"{self.node.GetName()} points")
+        landmarks.dress(self.points)
 
     def _regrid(self, spacing_mm: Spacing | None) -> None:
         """Lay the frames out in the clip's scale, if they are not."""
@@ -263,8 +254,10 @@ class Study:
         scene, name = self.scene, self.node.GetName()
         for role, line in zip(_LINES, calipers.add_lines(scene), strict=True):
             self._refer(role, line)
-        table, cursor, series, chart = curves.add_curves(scene, self.header.frame_times_s)
-        for role, node in (("table", table), ("cursor", cursor), ("chart", chart)):
+        times = self.header.frame_times_s
+        shade, halos = shading.add_shading(scene, times)
+        table, cursor, series, chart = curves.add_curves(scene, times, halos)
+        for role, node in (("table", table), ("cursor", cursor), ("chart", chart), ("shading", shade)):
             self._refer(role, node)
         for role, node in series.items():
             self._refer(f"series {role}", node)
@@ -279,9 +272,9 @@ class Study:
             curves.ED: marks.ed,
             curves.ES: marks.es,
             curves.CORRECTED: marks.corrected,
-            curves.DOUBTFUL: marks.doubtful,
         }
         curves.show_lengths(*(self.get(r) for r in ("table", "cursor", "chart")), lengths, unit, frames)
+        shading.show_shading(self.get("shading"), lengths, segment_confidence(result))
         table = self.get("measurements")
         was_modifying = table.StartModify()
         table.RemoveAllColumns()
@@ -304,14 +297,5 @@ class Study:
 
     def _file_away(self) -> None:
         """Keep the nodes of a study together in a folder of the subject hierarchy."""
-        hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(self.scene)
-        if hierarchy is None:
-            return
-        folder = hierarchy.GetItemChildWithName(hierarchy.GetSceneItemID(), self.node.GetName())
-        if not folder:
-            folder = hierarchy.CreateFolderItem(hierarchy.GetSceneItemID(), self.node.GetName())
         shown = [self.get(role) for role in self._roles()] + [self.volume, self.points]
-        for node in shown:
-            item = hierarchy.GetItemByDataNode(node) if node is not None else 0
-            if item:
-                hierarchy.SetItemParent(item, folder)
+        file_away(self.scene, self.node.GetName(), shown)

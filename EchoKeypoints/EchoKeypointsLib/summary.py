@@ -8,16 +8,18 @@ from typing import Any
 
 import numpy as np
 
+from echo_keypoints.anatomy import SEGMENTS
 from echo_keypoints.results import AnalysisResult
 from EchoKeypointsLib.looks import LOW_CONFIDENCE
 
-MEASUREMENT_COLUMNS = ("Measurement", "Value", "Unit", "± SD", "Beats", "Reference", "Note")
+MEASUREMENT_COLUMNS = ("Index", "Value", "Grade", "Range", "Beats", "Measurement", "Note")
+"""What is read first comes first: a panel is narrow."""
 
 
 def measurement_rows(result: AnalysisResult) -> list[tuple[str, ...]]:
     """Give one row a measurement, `MEASUREMENT_COLUMNS`; what is not measurable comes last, with its reason."""
     measured = result.measurements.get("indices", {})
-    rows = [_row(index) for index in measured.values()]
+    rows = [_row(name, index) for name, index in measured.items()]
     missing = result.measurements.get("missing", {})
     return rows + [(name, "–", "", "", "", "", str(reason)) for name, reason in missing.items()]
 
@@ -39,22 +41,16 @@ class Marks:
     ed: tuple[int, ...]
     es: tuple[int, ...]
     corrected: tuple[int, ...]
-    doubtful: tuple[int, ...]
 
 
 def marks_of(result: AnalysisResult) -> Marks:
-    """Find ED and ES of all beats, the frames that a person corrected, and the doubtful ones."""
+    """Find ED and ES of all beats, and the frames that a person corrected."""
     ed = {beat["ed_frame"] for beat in result.beats} | {
         beat["next_ed_frame"] for beat in result.beats if beat["next_ed_frame"] is not None
     }
     es = {beat["es_frame"] for beat in result.beats if beat["es_frame"] is not None}
     corrected = {anchor.frame for anchor in result.anchors}
-    return Marks(
-        tuple(sorted(ed)),
-        tuple(sorted(es)),
-        tuple(sorted(corrected)),
-        tuple(map(int, doubtful_frames(result))),
-    )
+    return Marks(tuple(sorted(ed)), tuple(sorted(es)), tuple(sorted(corrected)))
 
 
 def doubtful_frames(result: AnalysisResult) -> np.ndarray:
@@ -62,6 +58,11 @@ def doubtful_frames(result: AnalysisResult) -> np.ndarray:
     low = result.confidence < LOW_CONFIDENCE
     missing = np.isnan(result.points_px).any(axis=2)
     return np.flatnonzero((low | missing).any(axis=1))
+
+
+def segment_confidence(result: AnalysisResult) -> dict[str, np.ndarray]:
+    """Give the confidence ``(T,)`` of each length: that of its less certain end."""
+    return {s.name: result.confidence[:, [s.start, s.end]].min(axis=1) for s in SEGMENTS}
 
 
 def shown_lengths(result: AnalysisResult) -> tuple[dict[str, np.ndarray], str]:
@@ -78,29 +79,31 @@ def shown_lengths(result: AnalysisResult) -> tuple[dict[str, np.ndarray], str]:
     return lengths, unit
 
 
-def _row(index: Mapping[str, Any]) -> tuple[str, ...]:
+def _row(name: str, index: Mapping[str, Any]) -> tuple[str, ...]:
     flags = index.get("flags") or []
-    reference = "; ".join(_range(flag) for flag in flags)
-    sd = index.get("sd")
     return (
-        str(index["label"]),
-        f"{index['value']:.4g}" if index["value"] is not None else "–",
-        str(index["unit"]),
-        "" if sd is None else f"{sd:.2g}",
+        name,
+        _value(index),
+        "; ".join(dict.fromkeys(str(flag["grade"]) for flag in flags)),
+        "; ".join(f"{flag['table']}: {_range(flag)}" for flag in flags if _range(flag)),
         str(index["n"]),
-        reference,
+        str(index["label"]),
         str(index.get("note") or ""),
     )
+
+
+def _value(index: Mapping[str, Any]) -> str:
+    """Value, spread over beats where there are several, and unit."""
+    if index["value"] is None:
+        return "–"
+    value, sd, unit = f"{index['value']:.4g}", index.get("sd"), str(index["unit"])
+    return " ".join(filter(None, (value, "" if sd is None else f"± {sd:.2g}", unit)))
 
 
 def _range(flag: Mapping[str, Any]) -> str:
     low, high = flag.get("low"), flag.get("high")
     if low is not None and high is not None:
-        span = f"{low:g} to {high:g}"
-    elif high is not None:
-        span = f"up to {high:g}"
-    elif low is not None:
-        span = f"from {low:g}"
-    else:
-        span = ""
-    return f"{flag['grade']} ({flag['table']}{': ' + span if span else ''})"
+        return f"{low:g} to {high:g}"
+    if high is not None:
+        return f"up to {high:g}"
+    return "" if low is None else f"from {low:g}"

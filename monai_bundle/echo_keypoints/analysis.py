@@ -93,7 +93,7 @@ def analyze_source(
 
 def result_of(
     header: ClipHeader,
-    tracking: Tracking,
+    tracking: Tracking | AnalysisResult,
     *,
     sha256: str | None = None,
     patient: Patient | None = None,
@@ -102,7 +102,7 @@ def result_of(
 
     Args:
         header: facts of the clip.
-        tracking: its tracks.
+        tracking: its tracks; as a result, where a server tracked it.
         sha256: digest of the clip's file, for the record.
         patient: for the indices that need it.
     """

@@ -1,6 +1,7 @@
 """The MRML design on real MRML: what is where, what follows what, what survives a saved scene."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,12 +9,13 @@ import slicer
 from vtk.util.numpy_support import vtk_to_numpy
 
 from echo_keypoints.results import from_document
-from EchoKeypointsLib import calibration, curves, layout
+from EchoKeypointsLib import calibration, layout
 from EchoKeypointsLib.curve_click import clicked_frame
 from EchoKeypointsLib.geometry import px_to_ras, ras_to_px
+from EchoKeypointsLib.history import as_text
 from EchoKeypointsLib.sources import dicom_file, loaded_clip
 from EchoKeypointsLib.study import Study
-from EchoKeypointsLib.summary import doubtful_frames
+from EchoKeypointsLib.tables import column
 from slicer_scene import SlicerScene
 
 
@@ -52,9 +54,7 @@ def test_landmarks_calipers_and_cursor_follow_the_frame(study, document, result)
         study.go_to(frame)
         study.follow()
         assert study.points_px == pytest.approx(result.points_px[frame], abs=1e-3)
-        assert curves.column(study.get("cursor"), "x") == pytest.approx(
-            [result.clip.frame_times_s[frame]] * 2
-        )
+        assert column(study.get("cursor"), "x") == pytest.approx([result.clip.frame_times_s[frame]] * 2)
         for name in ("IVS", "LVID", "LVPW"):
             length = study.get(f"line {name}").GetLineLengthWorld()
             assert length == pytest.approx(result.lengths[name].mm[frame], abs=1e-3)
@@ -64,15 +64,41 @@ def test_curves_hold_one_row_a_frame_and_the_marks(study, document, result):
     study.show(document)
     table = study.get("table")
     expected = np.array(result.measurements["curves"]["LVID"], float)
-    assert curves.column(table, "LVID") == pytest.approx(expected, nan_ok=True)
+    assert column(table, "LVID") == pytest.approx(expected, nan_ok=True)
     assert table.GetColumnUnitLabel("LVID") == "mm"
-    doubtful = curves.column(table, "doubtful")
-    assert np.flatnonzero(np.isfinite(doubtful)).tolist() == doubtful_frames(result).tolist()
     ed = [beat["ed_frame"] for beat in result.beats]
-    assert ed and set(ed) <= set(np.flatnonzero(np.isfinite(curves.column(table, "ED"))))
+    assert ed and set(ed) <= set(np.flatnonzero(np.isfinite(column(table, "ED"))))
     chart = study.get("chart")
-    assert chart.GetNumberOfPlotSeriesNodes() == 8
+    assert chart.GetNumberOfPlotSeriesNodes() == 9
     assert chart.GetYAxisTitle() == "length (mm)"
+
+
+def test_curves_are_shaded_where_they_are_not_certain(study, result):
+    """Each curve by the confidence of its own two landmarks, and no other."""
+    from EchoKeypointsLib import shading
+
+    confidence = np.full_like(result.confidence, 0.9)
+    confidence[10, 0] = 0.3  # SEpP: the septum alone
+    confidence[30:35, 2] = 0.6  # PEnP: cavity and posterior wall
+    study.show(as_text(replace(result, confidence=confidence)))
+    chart, rows = study.get("chart"), result.clip.frame_count + 1
+    names = [chart.GetNthPlotSeriesNode(i).GetName() for i in range(chart.GetNumberOfPlotSeriesNodes())]
+    assert names[:2] == list(shading.LEVELS)  # drawn first, below the curves
+    shaded = {}
+    for level in shading.LEVELS:
+        values = column(study.get("shading"), level).reshape(3, rows)
+        assert np.isnan(values[:, -1]).all()  # the line of one curve never runs on into the next
+        shaded[level] = [np.flatnonzero(np.isfinite(part)).tolist() for part in values]
+    assert shaded["doubtful"] == [[9, 10, 11], [], []]
+    assert shaded["uncertain"] == [[9, 10, 11], list(range(29, 36)), list(range(29, 36))]
+    halo = column(study.get("shading"), "uncertain").reshape(3, rows)[1, 31]
+    assert halo == column(study.get("table"), "LVID")[31]
+    series = study.get("series doubtful")
+    assert series.GetOpacity() < 1 and series.GetLineWidth() > 3 * study.get("series LVID").GetLineWidth()
+    assert [shading.frame_of_row(row, rows - 1) for row in (0, rows, rows + 7, 3 * rows - 1)] == [
+        *(0, 0, 7),
+        rows - 2,
+    ]
 
 
 def test_measurements_become_a_table(study, document, result):
@@ -80,7 +106,11 @@ def test_measurements_become_a_table(study, document, result):
     table = study.get("measurements").GetTable()
     first = [table.GetValue(row, 0).ToString() for row in range(table.GetNumberOfRows())]
     indices, missing = result.measurements["indices"], result.measurements["missing"]
-    assert first == [index["label"] for index in indices.values()] + list(missing)
+    assert first == [*indices, *missing]
+    row = first.index("LVIDd")
+    cells = [table.GetValue(row, i).ToString() for i in range(table.GetNumberOfColumns())]
+    assert cells[1].startswith(f"{indices['LVIDd']['value']:.4g}") and cells[1].endswith("mm")
+    assert cells[5] == indices["LVIDd"]["label"]
 
 
 def test_an_edit_is_written_back_to_its_frame_only(study, document, result):
@@ -94,10 +124,6 @@ def test_an_edit_is_written_back_to_its_frame_only(study, document, result):
 
 
 def test_missing_and_doubtful_landmarks_look_so(study, result):
-    from dataclasses import replace
-
-    from EchoKeypointsLib.history import as_text
-
     points, confidence = result.points_px.copy(), np.full_like(result.confidence, 0.9)
     points[5, 2] = np.nan
     confidence[6, 1] = 0.1
@@ -131,7 +157,7 @@ def test_everything_comes_back_from_a_bundle(app, study, document, result, tmp_p
     back.follow()
     assert back.points_px == pytest.approx(result.points_px[40], abs=1e-3)
     assert back.browser.GetSaveChanges(back.get("landmarks"))
-    assert curves.column(back.get("cursor"), "x")[0] == pytest.approx(result.clip.frame_times_s[40])
+    assert column(back.get("cursor"), "x")[0] == pytest.approx(result.clip.frame_times_s[40])
     assert back.get("line LVID").GetLineLengthWorld() == pytest.approx(
         result.lengths["LVID"].mm[40], abs=1e-3
     )
@@ -206,11 +232,8 @@ def test_impossible_rulers_are_refused(app, end, length, words):
 
 
 def test_without_scale_no_millimetre_is_shown(app, clip, result):
-    from dataclasses import replace
-
     from echo_keypoints.biomarkers import measure
     from EchoKeypointsLib import panel
-    from EchoKeypointsLib.history import as_text
 
     header = replace(clip.header, spacing_mm=None, spacing_source="unknown: none")
     *_, study = Study.steps(app.scene, header, clip.pixels, {"warnings": [], "sha256": None})
@@ -232,6 +255,8 @@ def test_a_click_on_a_curve_gives_its_frame(study, document):
         rows = vtk.vtkIdTypeArray()
         rows.InsertNextValue(row)
         all_rows.AddItem(rows)
+    assert clicked_frame(study, ids, all_rows) == 33
+    ids.SetValue(1, study.get("series doubtful").GetID())  # a halo: of the septum, with its own rows
     assert clicked_frame(study, ids, all_rows) == 33
 
 

@@ -142,7 +142,7 @@ class LabelClient:
             query: ``(frame, (4, 2))`` to start from in place of the detector.
             reference: how to choose the reference frame (`tracking.reference`).
             save: keep the result on the server as the clip's ``original`` (not for ``refine``).
-            progress: told how far it is.
+            progress: told how far it is; what it raises stops the job and is raised here.
             cancelled: asked now and then; True stops the job.
 
         Raises:
@@ -157,11 +157,14 @@ class LabelClient:
         }
         job = self._http.json("POST", f"/echo/infer/{task}", {"wait_s": _POLL_S}, body, extra_wait_s=_POLL_S)
         while job["state"] in ("queued", "running"):
-            if progress:
-                progress(job["stage"], job["done"], job["total"])
-            if cancelled and cancelled():
+            try:
+                if progress:
+                    progress(job["stage"], job["done"], job["total"])
+                if cancelled and cancelled():
+                    raise TaskFailedError("The analysis was cancelled.")
+            except BaseException:  # whoever stops, the server is told
                 self._http.json("DELETE", "/echo/job", {"id": job["job"]})
-                raise TaskFailedError("The analysis was cancelled.")
+                raise
             job = self._http.json(
                 "GET", "/echo/job", {"id": job["job"], "wait_s": _POLL_S}, extra_wait_s=_POLL_S
             )

@@ -16,10 +16,8 @@ from echo_keypoints.clip import Clip, ClipHeader, ClipSource
 from echo_keypoints.errors import ClipError
 from echo_keypoints.readers import open_clip
 from echo_keypoints.results import file_digest, header_from_document
-from echo_keypoints.tracking import load_backend, open_session
+from echo_keypoints.tracking import Session, load_backend, open_session
 from echo_keypoints.tracking.backends import Backend
-from echo_keypoints.worker.server import connect
-from echo_keypoints.worker.sessions import ServerSession, TrackingSession
 
 Progress = Callable[[str, int, int], None]
 
@@ -32,12 +30,12 @@ class Clips:
 
     A request names a clip as ``{"path"}``, or where there is no file as ``{"pixels": .npy file of uint8 (T,H,W),
     "header": as in result.json, "sha256": of the file that once was}``; ``"scale": {"spacing_mm": [sx, sy],
-    "source"}`` overrules the file's; ``"server": {"connection", "clip_id"}`` has it tracked there.
+    "source"}`` overrules the file's; ``"server": {"connection", "clip_id"}`` has it tracked there (`server`).
     """
 
     def __init__(self) -> None:
         self._key = ""
-        self._session: TrackingSession | None = None
+        self._session: Session | None = None
 
     @cached_property
     def backend(self) -> Backend:
@@ -53,17 +51,19 @@ class Clips:
         source = _from_pixels(spec) if "pixels" in spec else open_clip(spec["path"])
         return ClipSource(_scaled(source.header, spec), source.frames)
 
-    def session(self, spec: dict[str, Any], progress: Progress) -> TrackingSession:
-        """Give the session on a clip: the open one, or a new one, which takes its place.
+    def session(self, spec: dict[str, Any], progress: Progress) -> Session:
+        """Give the session on a clip in this process: the open one, or a new one, which takes its place.
 
         Raises:
             ClipError: the file cannot be used.
             ModelError: the weights are missing or damaged.
         """
-        key = json.dumps({name: spec.get(name) for name in ("path", "pixels", "server")}, sort_keys=True)
+        key = json.dumps({name: spec.get(name) for name in ("path", "pixels")}, sort_keys=True)
         if self._session is None or key != self._key:
             self.close()
-            self._session = self._opened(spec, progress)
+            self._session = open_session(
+                self.source(spec), self.backend, progress=progress, maps_bytes=_MAPS_BYTES
+            )
             self._key = key
         self._session.header = _scaled(self._session.header, spec)
         return self._session
@@ -73,12 +73,6 @@ class Clips:
         if self._session is not None:
             self._session.close()
         self._session, self._key = None, ""
-
-    def _opened(self, spec: dict[str, Any], progress: Progress) -> TrackingSession:
-        source, server = self.source(spec), spec.get("server")
-        if server:
-            return ServerSession(source.header, connect(server["connection"]), str(server["clip_id"]))
-        return open_session(source, self.backend, progress=progress, maps_bytes=_MAPS_BYTES)
 
     def __enter__(self) -> Clips:
         return self

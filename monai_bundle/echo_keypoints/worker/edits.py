@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -11,8 +11,7 @@ from echo_keypoints import editing
 from echo_keypoints.biomarkers import Patient, measure
 from echo_keypoints.errors import QueryError
 from echo_keypoints.results import AnalysisResult, AuditEntry, utc_now
-from echo_keypoints.tracking import Session
-from echo_keypoints.worker.sessions import TrackingSession
+from echo_keypoints.tracking.track import Retrackable
 
 _BEAT_VALUES = ("ed_frame", "es_frame", "next_ed_frame", "es_is_avc")
 
@@ -38,7 +37,7 @@ class Edit:
         return self.kind in ("landmarks", "clear", "clear_all")
 
 
-def apply_edit(result: AnalysisResult, edit: Edit, session: TrackingSession | None) -> AnalysisResult:
+def apply_edit(result: AnalysisResult, edit: Edit, session: Retrackable | None) -> AnalysisResult:
     """Give the result after a change, with its entry in the audit trail, measured anew.
 
     Kinds: ``landmarks`` (frame, points_px ``(4, 2)``, null where not set), ``clear`` (frame), ``clear_all``,
@@ -79,11 +78,9 @@ def apply_edit(result: AnalysisResult, edit: Edit, session: TrackingSession | No
     raise QueryError(f"There is no change of the kind {edit.kind!r}.")
 
 
-def _moved(result: AnalysisResult, edit: Edit, session: TrackingSession) -> AnalysisResult:
+def _moved(result: AnalysisResult, edit: Edit, session: Retrackable) -> AnalysisResult:
     """Set or clear landmarks; the trajectories follow."""
     who, reason = edit.who, edit.reason
-    session.header = replace(result.clip, warnings=session.header.warnings)  # a person may have set the scale
-    session = cast(Session, session)  # all that editing asks of a session is what both kinds have
     if edit.kind == "landmarks":
         points = np.array(edit.values["points_px"], np.float64)
         return editing.set_landmarks(

@@ -57,8 +57,9 @@ class Methods:
             ClipError: the clip cannot be used.
             ModelError: the weights are missing or damaged.
         """
-        if params.get("clip"):
-            self._clips.session(params["clip"], progress)
+        spec = params.get("clip")
+        if spec and not spec.get("server"):
+            self._clips.session(spec, progress)
         return {"backend": self._clips.backend.name}
 
     def read(self, params: dict[str, Any], progress: Progress) -> dict[str, Any]:
@@ -89,12 +90,16 @@ class Methods:
         Raises:
             ClipError: the clip cannot be used.
             ModelError: the weights are missing or damaged.
+            LabelServerError: the server that was to do it does not.
         """
-        session = self._clips.session(params["clip"], progress)
-        tracking = session.track(progress=progress)
-        facts = params.get("patient")
+        spec, facts = params["clip"], params.get("patient")
         patient = Patient(**facts) if facts else None
-        return _answer(result_of(session.header, tracking, sha256=digest(params["clip"]), patient=patient))
+        if spec.get("server"):
+            header, tracked = self._clips.source(spec).header, server.track(spec["server"], progress)
+            return _answer(result_of(header, tracked, sha256=digest(spec), patient=patient))
+        session = self._clips.session(spec, progress)
+        tracking = session.track(progress=progress)
+        return _answer(result_of(session.header, tracking, sha256=digest(spec), patient=patient))
 
     def edit(self, params: dict[str, Any], progress: Progress) -> dict[str, Any]:
         """Change a result: ``{"clip": spec, "document": text, "edit": as `edits.Edit`}`` → ``{"document": text}``.
@@ -102,9 +107,15 @@ class Methods:
         Raises:
             EchoKeypointsError: the change does not fit the clip.
         """
-        edit = Edit(**params["edit"])
+        edit, spec = Edit(**params["edit"]), params["clip"]
         result = _result(params["document"])
-        session = self._clips.session(params["clip"], progress) if edit.moves_landmarks else None
+        if not edit.moves_landmarks:
+            return _answer(apply_edit(result, edit, None))
+        session = (
+            server.session(spec["server"], result)
+            if spec.get("server")
+            else self._clips.session(spec, progress)
+        )
         return _answer(apply_edit(result, edit, session))
 
     def export(self, params: dict[str, Any], progress: Progress) -> dict[str, Any]:

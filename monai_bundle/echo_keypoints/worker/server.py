@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from echo_keypoints.label_client import LabelClient
+from echo_keypoints.label_client import LabelClient, RemoteSession
 from echo_keypoints.results import AnalysisResult
 
 Progress = Callable[[str, int, int], None]
@@ -58,6 +58,20 @@ def next_sample(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
         "path": str(path),
         "frames": [asdict(hint) for hint in sample.frames],
     }
+
+
+def track(server: dict[str, Any], progress: Progress) -> AnalysisResult:
+    """Have a clip tracked anew: ``{"connection", "clip_id"}``.
+
+    Raises:
+        LabelServerError: the server cannot be reached, or its job failed.
+    """
+    return connect(server["connection"]).infer("trnet", str(server["clip_id"]), progress=progress)
+
+
+def session(server: dict[str, Any], result: AnalysisResult) -> RemoteSession:
+    """Give what an edit needs of a clip that a server holds: ``{"connection", "clip_id"}``."""
+    return connect(server["connection"]).session(str(server["clip_id"]), result)
 
 
 def upload(params: dict[str, Any], path: Path, sha256: str) -> dict[str, Any]:
