@@ -1,5 +1,7 @@
 """One command tests everything: ``nox``. Sessions have environments of their own: their pins exclude each other."""
 
+from pathlib import Path
+
 import nox
 
 nox.options.default_venv_backend = "venv"
@@ -17,16 +19,20 @@ def engine(session: nox.Session) -> None:
 
 
 @nox.session
+def label(session: nox.Session) -> None:
+    """The MONAI Label server, started for real, with the pins of its own environment."""
+    session.install("-r", "monailabel_app/requirements.txt", "pytest", "psutil")
+    session.run("pytest", "tests/label", "tests/label_client", *session.posargs, env={"OMP_NUM_THREADS": "2"})
+
+
+@nox.session
 def slicer(session: nox.Session) -> None:
     """The Slicer extension and files for Slicer, on the real MRML of slicer-core, which pins its own VTK."""
     extras = ("slicer-core", "pyside6-essentials", "cmake", "pytest")
     session.install("-c", "constraints.txt", "-e", ".", *extras)
     tests = session.posargs or ["tests/slicer_extension", "tests/writers/test_slicer.py"]
-    session.run("pytest", *tests, env={"OMP_NUM_THREADS": "2", "QT_QPA_PLATFORM": "offscreen"})
-
-
-@nox.session
-def label(session: nox.Session) -> None:
-    """The MONAI Label server, started for real, with the pins of its own environment."""
-    session.install("-r", "monailabel_app/requirements.txt", "pytest", "psutil")
-    session.run("pytest", "tests/label", "tests/label_client", *session.posargs, env={"OMP_NUM_THREADS": "2"})
+    environment = {"OMP_NUM_THREADS": "2", "QT_QPA_PLATFORM": "offscreen"}
+    server = Path(session.virtualenv.location).with_name("label") / "bin" / "python"
+    if server.is_file():  # the panel is connected to a real server, which runs in its own environment
+        environment["ECHO_KEYPOINTS_LABEL_PYTHON"] = str(server)
+    session.run("pytest", *tests, env=environment)

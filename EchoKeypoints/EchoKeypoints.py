@@ -46,22 +46,10 @@ class EchoKeypoints(ScriptedLoadableModule):
 
     def onStartupCompleted(self):
         """Offer the layout and the sample clip."""
-        import SampleData
-
-        from EchoKeypointsLib import layout
-        from EchoKeypointsLib.engine import sample_clip
+        from EchoKeypointsLib import layout, loading
 
         layout.register(slicer.mrmlScene)
-
-        SampleData.SampleDataLogic.registerCustomSampleDataSource(
-            category="EchoKeypoints",
-            sampleName="PLAX phantom",
-            uris=sample_clip().as_uri(),
-            fileNames="plax_phantom.dcm",
-            nodeNames="PLAX phantom",
-            thumbnailFileName=self.resourcePath("Icons/EchoKeypoints.png"),
-            loadFileTypes="EchoKeypointsFile",
-        )
+        loading.offer_sample(self.resourcePath("Icons/EchoKeypoints.png"))
 
 
 class EchoKeypointsFileReader:
@@ -75,24 +63,29 @@ class EchoKeypointsFileReader:
         return "Echo clip (EchoKeypoints)"
 
     def fileType(self):
-        """The name for scripts: ``slicer.util.loadNodeFromFile(path, "EchoKeypointsFile")``."""
-        return "EchoKeypointsFile"
+        """The name for scripts."""
+        from EchoKeypointsLib.loading import FILE_TYPE
+
+        return FILE_TYPE
 
     def extensions(self):
         """Endings that are offered."""
-        return [
-            f"{self.description()} (*{ending})" for ending in (".dcm", ".avi", ".mp4", ".mov", ".gif", ".npz")
-        ]
+        from EchoKeypointsLib.loading import ENDINGS
+
+        return [f"{self.description()} (*{ending})" for ending in ENDINGS]
 
     def canLoadFile(self, filePath):
         """Whether the ending is one of ours."""
-        return any(filePath.lower().endswith(ending.split("*")[1][:-1]) for ending in self.extensions())
+        from EchoKeypointsLib.loading import ENDINGS
+
+        return filePath.lower().endswith(ENDINGS)
 
     def load(self, properties):
         """Bring a file into the scene; Slicer waits for it."""
         from EchoKeypointsLib.loading import load_now
+        from EchoKeypointsLib.packages import ensure_packages
 
-        if not ensureDependencies():
+        if not ensure_packages():
             return False
         try:
             study = load_now(slicer.mrmlScene, properties["fileName"])
@@ -128,6 +121,7 @@ class EchoKeypointsWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._timer = None
         self._shortcuts = []
         self._actions = None
+        self._display = None
         self._curveClicks = None
 
     def setup(self):
@@ -148,23 +142,18 @@ class EchoKeypointsWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._timer.start()
         self.initializeParameterNode()
         self.logic.controller.restore()
-        self.refresh()
+        self._display.refresh()
 
     def _connectSignals(self):
         from EchoKeypointsLib.actions import ON_SERVER, Actions
         from EchoKeypointsLib.curve_click import CurveClicks
+        from EchoKeypointsLib.packages import ensure_packages
+        from EchoKeypointsLib.panel import Display
 
-        controller, ui = self.logic.controller, self.ui
+        controller, desk, worklist, ui = self.logic.controller, self.logic.desk, self.logic.worklist, self.ui
         controller.who = lambda: self._parameterNode.reader.strip() or "reader"
-        controller.changed.connect(self.refresh)
-        controller.frame_changed.connect(self.refreshFrame)
-        controller.said.connect(self.say)
-        controller.failed.connect(self.say)
-        self.logic.desk.changed.connect(self.refreshServer)
-        self.logic.worklist.changed.connect(self.refreshWorklist)
-        self._actions = Actions(
-            ui, controller, self.logic.desk, self.logic.worklist, ensureDependencies, self.askToSend
-        )
+        self._display = Display(ui, controller, desk, worklist)
+        self._actions = Actions(ui, controller, desk, worklist, ensure_packages, self.askToSend)
         self._curveClicks = CurveClicks(self._actions.go_to_clicked)
         for name, slot in self._actions.clicks().items():
             getattr(ui, name).connect("clicked()", self._guarded(slot))
@@ -186,7 +175,7 @@ class EchoKeypointsWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             try:
                 slot(*arguments)
             except EchoKeypointsError as error:
-                self.say(str(error))
+                self._display.say(str(error))
 
         return run
 
@@ -242,7 +231,7 @@ class EchoKeypointsWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onSceneEndClose(self, caller, event):
         """Be ready for a new scene."""
         self.initializeParameterNode()
-        self.refresh()
+        self._display.refresh()
 
     def onSceneEndImport(self, caller, event):
         """Take up the work of a scene that was loaded."""
@@ -267,34 +256,6 @@ class EchoKeypointsWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Some twenty-five times a second."""
         self.logic.controller.poll()
         self._guarded(self._actions.follow_ruler)()
-
-    # --- showing
-
-    def refresh(self):
-        """Bring the panel up to date."""
-        from EchoKeypointsLib import panel
-
-        panel.refresh(self.ui, self.logic.controller)
-
-    def refreshFrame(self):
-        """Bring up to date what the frame changes."""
-        from EchoKeypointsLib import panel
-
-        panel.refresh_frame(self.ui, self.logic.controller)
-
-    def refreshServer(self):
-        """Show what the server told."""
-        from EchoKeypointsLib import panel
-
-        panel.refresh_server(self.ui, self.logic.desk)
-
-    def refreshWorklist(self):
-        """Show how the batch stands."""
-        self.ui.worklistLabel.text = self.logic.worklist.words
-
-    def say(self, sentence):
-        """Show a sentence; no pop-up."""
-        self.ui.statusLabel.text = sentence
 
     # --- questions
 
@@ -360,22 +321,3 @@ class EchoKeypointsTest(ScriptedLoadableModuleTest):
         finally:
             logic.controller.close()
         self.delayDisplay("Passed")
-
-
-def ensureDependencies():
-    """Install what the engine needs, once, after asking.
-
-    Returns:
-        Whether all is there.
-    """
-    import slicer.packaging
-
-    path = pathlib.Path(slicer.util.modulePath("EchoKeypoints")).parent / "Resources" / "requirements.txt"
-    try:
-        slicer.packaging.pip_ensure(slicer.packaging.load_requirements(str(path)), requester="EchoKeypoints")
-    except RuntimeError as error:  # declined, or it failed: the sentence says which
-        slicer.util.errorDisplay(
-            _("EchoKeypoints cannot work without its Python packages. {why}").format(why=error)
-        )
-        return False
-    return True

@@ -6,7 +6,6 @@ the call of a method, on the main thread.
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,12 +16,13 @@ import numpy as np
 import slicer
 
 from echo_keypoints.clip import ClipHeader
-from echo_keypoints.results import header_from_document, header_to_document
-from EchoKeypointsLib import calibration, cine, layout
+from echo_keypoints.results import header_from_document
+from EchoKeypointsLib import calibration, layout
 from EchoKeypointsLib.editor import Editor
 from EchoKeypointsLib.history import restored
 from EchoKeypointsLib.signals import Signal
 from EchoKeypointsLib.sources import dicom_file, loaded_clip
+from EchoKeypointsLib.specs import ClipSpecs
 from EchoKeypointsLib.study import Study
 from EchoKeypointsLib.worker import Worker
 
@@ -64,8 +64,7 @@ class Controller:
         self.task: Task | None = None
         self.changed, self.frame_changed, self.said, self.failed = Signal(), Signal(), Signal(), Signal()
         self.editor = Editor(self)
-        self._folder = tempfile.TemporaryDirectory(prefix="EchoKeypoints-", ignore_cleanup_errors=True)
-        self._specs: dict[str, dict[str, Any]] = {}  # id of a study's hub → its clip, for the worker
+        self._specs = ClipSpecs()
         self._steps: Iterator[Study | None] | None = None
         self._number: int | None = None  # of the request that `task` waits for
 
@@ -82,7 +81,7 @@ class Controller:
             document: a result of this clip as text, to be shown with it.
         """
         spec = {"path": str(path)} | ({"place": server} if server else {})
-        pixels = self._new_pixels()
+        pixels = self._specs.new_pixels()
 
         def arrived(answer: dict[str, Any]) -> None:
             frames = np.load(pixels, mmap_mode="r")
@@ -132,7 +131,7 @@ class Controller:
         def steps() -> Iterator[Study | None]:
             for study in Study.steps(slicer.mrmlScene, header, pixels, facts):
                 if study is not None:
-                    self._specs[study.node.GetID()] = spec
+                    self._specs.remember(study, spec)
                     if document:
                         study.show(document)
                 yield study
@@ -150,9 +149,7 @@ class Controller:
             server: ``{"connection", "clip_id"}`` to have it done on a Label server.
         """
         study = self._study()
-        self._specs.setdefault(study.node.GetID(), {}).pop("server", None)
-        if server:
-            self._specs[study.node.GetID()]["server"] = server
+        self._specs.track_on(study, server)
 
         def arrived(answer: dict[str, Any]) -> None:
             before = study.document
@@ -229,7 +226,7 @@ class Controller:
         self._number, self._steps = None, None
         self.editor.forget()
         self.study = None
-        self._specs.clear()
+        self._specs.forget()
         self._set_task(None)
 
     def restore(self) -> None:
@@ -241,46 +238,31 @@ class Controller:
         """End the process and remove what was written on the way."""
         self.reset()
         self.worker.close()
-        self._folder.cleanup()
+        self._specs.close()
 
     # --- building blocks
 
     def clip_spec(self) -> dict[str, Any]:
-        """Say to the worker which clip is at hand: its file, or its frames where there is none (any more)."""
-        study = self._study()
-        spec = self._specs.setdefault(study.node.GetID(), {})
-        if "pixels" not in spec and not Path(spec.get("path", "")).is_file():
-            spec.pop("path", None)
-            pixels = self._new_pixels()
-            np.save(pixels, cine.pixels_of(study.get("cine")))
-            header = {**study.facts["header"], **header_to_document(study.header)}
-            spec |= {"pixels": str(pixels), "header": header, "sha256": study.facts["sha256"]}
-        header = study.header
-        scale = (
-            {"spacing_mm": header.spacing_mm, "source": header.spacing_source} if header.spacing_mm else None
-        )
-        return {**{name: value for name, value in spec.items() if name != "place"}, "scale": scale}
+        """Say to the worker which clip is at hand."""
+        return self._specs.spec(self._study())
 
     def server_place(self) -> dict[str, Any] | None:
         """Which clip of a Label server the clip at hand is: ``{"clip_id", "version"}``, or None."""
-        return self._specs.get(self._study().node.GetID(), {}).get("place")
+        return self._specs.place(self._study())
 
     def set_server_place(self, place: dict[str, Any]) -> None:
         """Remember which clip of a Label server the clip at hand is."""
-        self._specs.setdefault(self._study().node.GetID(), {})["place"] = place
+        self._specs.set_place(self._study(), place)
 
     @property
     def folder(self) -> str:
         """A folder for files on the way, gone when the panel closes."""
-        return self._folder.name
+        return self._specs.folder
 
     def _study(self) -> Study:
         if self.study is None:
             raise RuntimeError("there is no clip at hand")
         return self.study
-
-    def _new_pixels(self) -> Path:
-        return Path(self._folder.name) / f"frames-{time.monotonic_ns()}.npy"
 
     def request(
         self,

@@ -8,7 +8,29 @@ import slicer
 
 from echo_keypoints.readers import read_clip
 from echo_keypoints.results import file_digest
+from EchoKeypointsLib.engine import sample_clip
 from EchoKeypointsLib.study import Study
+
+FILE_TYPE = "EchoKeypointsFile"
+"""The name for scripts: ``slicer.util.loadNodeFromFile(path, "EchoKeypointsFile")``."""
+
+ENDINGS = (".dcm", ".avi", ".mp4", ".mov", ".gif", ".npz")
+"""Of files that Slicer's own dialogs offer to the engine's readers."""
+
+
+def offer_sample(icon: str) -> None:
+    """List the phantom among Slicer's sample data; `icon` is the path of its picture."""
+    import SampleData
+
+    SampleData.SampleDataLogic.registerCustomSampleDataSource(
+        category="EchoKeypoints",
+        sampleName="PLAX phantom",
+        uris=sample_clip().as_uri(),
+        fileNames="plax_phantom.dcm",
+        nodeNames="PLAX phantom",
+        thumbnailFileName=icon,
+        loadFileTypes=FILE_TYPE,
+    )
 
 
 def load_now(scene: slicer.vtkMRMLScene, path: str | Path) -> Study:

@@ -10,6 +10,7 @@ from EchoKeypointsLib.desk import ServerDesk
 from EchoKeypointsLib.review import beat_at
 from EchoKeypointsLib.study import Study
 from EchoKeypointsLib.summary import beat_rows, doubtful_frames
+from EchoKeypointsLib.worklist import Worklist
 
 _NEED_STUDY = ("analyzeButton", "previousButton", "playButton", "nextButton")
 _NEED_RESULT = (
@@ -18,6 +19,35 @@ _NEED_RESULT = (
     *("newBeatButton", "findBeatsButton", "auditButton"),
 )
 _BAR = 1000
+
+
+class Display:
+    """Keeps the panel's widgets up to date.
+
+    Args:
+        ui: the widgets by name.
+        controller, desk, worklist: what they show.
+    """
+
+    def __init__(self, ui: Any, controller: Controller, desk: ServerDesk, worklist: Worklist) -> None:
+        self._ui, self._controller, self._desk, self._worklist = ui, controller, desk, worklist
+        controller.changed.connect(self.refresh)
+        controller.frame_changed.connect(lambda: refresh_frame(ui, controller))
+        controller.said.connect(self.say)
+        controller.failed.connect(self.say)
+        desk.changed.connect(lambda: refresh_server(ui, desk))
+        worklist.changed.connect(self._show_worklist)
+
+    def refresh(self) -> None:
+        """Bring all of the panel up to date."""
+        refresh(self._ui, self._controller)
+
+    def say(self, sentence: str) -> None:
+        """Show a sentence; no pop-up."""
+        self._ui.statusLabel.text = sentence
+
+    def _show_worklist(self) -> None:
+        self._ui.worklistLabel.text = self._worklist.words
 
 
 def refresh(ui: Any, controller: Controller) -> None:

@@ -22,6 +22,7 @@ CLIPS = ["one.v1 b.DCM", "patient 4/one.v1.dcm", "three.npz", "two.mp4"]
 class Server:
     """A server process that can be asked, killed and started again."""
 
+    python = sys.executable
     command: tuple[str, ...] = (str(APP / "start.py"),)
 
     def __init__(self, studies: Path | str, *options: str, **environment: str) -> None:
@@ -32,7 +33,7 @@ class Server:
         self.log = Path(os.environ.get("TMPDIR", "/tmp")) / f"label-server-{self.port}.log"
 
     def start(self, token: str | None = None) -> Server:
-        command = [sys.executable, *self.command, "--studies", str(self.studies)]
+        command = [self.python, *self.command, "--studies", str(self.studies)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*command, "--port", str(self.port), *self.options],

@@ -15,13 +15,16 @@ if importlib.util.find_spec("slicer") is None:
     collect_ignore_glob = ["test_*.py"]
 else:
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    sys.path[:0] = [str(HERE), str(ROOT / "EchoKeypoints"), str(ROOT / "monai_bundle")]
+    sys.path[:0] = [
+        *(str(HERE), str(ROOT / "tests" / "label")),
+        *(str(ROOT / "EchoKeypoints"), str(ROOT / "monai_bundle")),
+    ]
 
-    # PySide6 and VTK give back a few references to True and False more than they took, and Python 3.11 aborts at
-    # its end when one of them is "freed". From 3.12 on neither can be; here they get more than can be lost.
+    # PySide6 and VTK give back a few references to True, False and None more than they took, and Python 3.11 aborts
+    # at its end when one of them is "freed". From 3.12 on none can be; here they get more than can be lost.
     for _ in range(100_000):
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(True))
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(False))
+        for constant in (True, False, None):
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(constant))
 
 SAMPLE = ROOT / "docs" / "sample" / "plax_phantom.dcm"
 
@@ -84,3 +87,36 @@ def controller(app):
     made = Controller(who=lambda: "tester")
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def messages():
+    """What the user is told and asked, and what he answers."""
+    from stand_in import install
+
+    return install(ROOT / "EchoKeypoints" / "EchoKeypoints.py")
+
+
+@pytest.fixture
+def panel(app, messages):
+    """The panel on stand-ins of Qt, shown."""
+    import EchoKeypoints
+
+    messages.__init__()
+    widget = EchoKeypoints.EchoKeypointsWidget()
+    widget.setup()
+    widget.enter()
+    yield widget
+    widget.exit()
+    widget.cleanup()
+
+
+@pytest.fixture
+def reviewed(panel, sample, document):
+    """The sample with its result in the panel."""
+    from driving import until
+
+    controller = panel.logic.controller
+    controller.open_file(sample, document=document)
+    until(panel, lambda: controller.study is not None and controller.task is None)
+    return panel

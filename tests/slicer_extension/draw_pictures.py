@@ -51,7 +51,7 @@ def main(folder: Path, clip: Path) -> None:
     settle()
     view.picture(folder / "corrected.png")
     draw_chart(study.get("chart"), folder / "curves.png")
-    panel.refresh()
+    controller.changed.emit()
     panel.parent.resize(560, 1500)
     panel.parent.show()
     slicer.app.processEvents()

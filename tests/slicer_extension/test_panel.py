@@ -1,60 +1,20 @@
 """The panel through stand-ins of Qt: every button, what the user types, errors, and the scene closing in the middle."""
 
-import time
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import slicer
 
+from driving import settled, until
 from EchoKeypointsLib import layout
 from EchoKeypointsLib.geometry import px_to_ras
 
-ROOT = Path(__file__).resolve().parents[2]
 
-_PATIENCE_S = 90
-
-
-@pytest.fixture(scope="session")
-def messages():
-    from stand_in import install
-
-    return install(ROOT / "EchoKeypoints" / "EchoKeypoints.py")
-
-
-@pytest.fixture
-def panel(app, messages):
-    import EchoKeypoints
-
-    messages.__init__()
-    widget = EchoKeypoints.EchoKeypointsWidget()
-    widget.setup()
-    widget.enter()
-    yield widget
-    widget.exit()
-    widget.cleanup()
-
-
-def until(panel, ready):
-    end = time.monotonic() + _PATIENCE_S
-    while not ready():
-        assert time.monotonic() < end, panel.ui.statusLabel.text
-        slicer.app.processEvents()
-        time.sleep(0.005)
-
-
-@pytest.fixture
-def reviewed(panel, sample, document):
-    """The sample with its result in the panel."""
-    controller = panel.logic.controller
-    controller.open_file(sample, document=document)
-    until(panel, lambda: controller.study is not None and controller.task is None)
-    return panel
-
-
-def settled(panel):
-    until(panel, lambda: not panel.logic.controller.editor.busy and panel.logic.controller.task is None)
+def test_every_button_does_something(panel):
+    buttons = [w for w in vars(panel.ui).values() if type(w).__name__ == "QPushButton"]
+    ours = {*panel._actions.clicks(), "openFileButton", "sampleButton", "calibrateButton", "auditButton"}
+    assert {button.objectName for button in buttons} == ours
 
 
 def test_open_analyse_and_cancel(panel, messages, sample):

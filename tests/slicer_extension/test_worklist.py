@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from driving import until
 from echo_keypoints.batch.states import NEEDS_REVIEW, REVIEWED
 from echo_keypoints.batch.worklist import Worklist as Base
 from echo_keypoints.results import RESULT_NAME, load_result, save_result
@@ -52,6 +53,29 @@ def test_open_next_review_and_save_back(controller, batch):
         assert [entry.state for entry in worklist.entries()] == [REVIEWED]
     page.open_next()
     assert "No clip" in said[-1]
+
+
+def test_the_buttons_of_the_work_list(panel, batch):
+    clips, results, folder = batch
+    ui, controller = panel.ui, panel.logic.controller
+    ui.readerEdit.text = "anna"
+    ui.refreshButton.click()
+    assert "Choose the folder" in ui.statusLabel.text
+    ui.openNextButton.click()
+    assert "No clip of the work-list" in ui.statusLabel.text
+    ui.clipsEdit.currentPath, ui.resultsEdit.currentPath = str(clips), str(results)
+    ui.refreshButton.click()
+    until(panel, lambda: "Waiting for a review: 1" in ui.worklistLabel.text)
+    ui.reviewedButton.click()
+    assert "not of the work-list" in ui.statusLabel.text
+    ui.openNextButton.click()
+    until(panel, lambda: controller.study is not None and controller.task is None)
+    assert controller.study.result is not None and ui.exportButton.enabled
+    ui.reviewedButton.click()
+    until(panel, lambda: "1 reviewed" in ui.worklistLabel.text)
+    assert load_result(folder).audit[-1].who == "anna"
+    ui.openNextButton.click()
+    assert "No clip of the work-list" in ui.statusLabel.text
 
 
 def test_a_folder_without_work_list_is_refused(controller, tmp_path):
