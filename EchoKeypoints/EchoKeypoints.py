@@ -6,14 +6,10 @@ research use only.
 
 from __future__ import annotations
 
-import pathlib
-from typing import Annotated
-
 import qt
 import slicer
 import vtk
 from slicer.i18n import tr as _
-from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
     ScriptedLoadableModuleLogic,
@@ -96,18 +92,6 @@ class EchoKeypointsFileReader:
         return True
 
 
-@parameterNodeWrapper
-class EchoKeypointsParameterNode:
-    """What the user typed, kept in the scene."""
-
-    reader: str = "reader"
-    serverUrl: str = "http://127.0.0.1:8000"
-    distance: Annotated[float, WithinRange(1, 400)] = 50.0
-    folder: pathlib.Path = pathlib.Path()
-    clips: pathlib.Path = pathlib.Path()
-    results: pathlib.Path = pathlib.Path()
-
-
 class EchoKeypointsWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     """The panel."""
 
@@ -184,22 +168,15 @@ class EchoKeypointsWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def enter(self):
         """The module is shown: take the review layout and the keys."""
         from EchoKeypointsLib import layout
+        from EchoKeypointsLib.actions import KEYS
 
         self.initializeParameterNode()
         self._layoutBefore = layout.show(slicer.mrmlScene)
         self._curveClicks.start()
-        keys = {
-            "Right": self.ui.nextButton,
-            "Left": self.ui.previousButton,
-            "Space": self.ui.playButton,
-            "N": self.ui.nextDoubtfulButton,
-            "P": self.ui.previousDoubtfulButton,
-            "C": self.ui.confirmButton,
-        }
-        for key, button in keys.items():
+        for key, button in KEYS.items():
             shortcut = qt.QShortcut(slicer.util.mainWindow())
             shortcut.setKey(qt.QKeySequence(key))
-            shortcut.connect("activated()", button.click)
+            shortcut.connect("activated()", getattr(self.ui, button).click)
             self._shortcuts.append(shortcut)
         if self.logic.controller.study:
             self.logic.controller.select(self.logic.controller.study)
@@ -294,6 +271,8 @@ class EchoKeypointsLogic(ScriptedLoadableModuleLogic):
 
     def getParameterNode(self):
         """Give what the user typed."""
+        from EchoKeypointsLib.parameters import EchoKeypointsParameterNode
+
         return EchoKeypointsParameterNode(super().getParameterNode())
 
 

@@ -17,6 +17,16 @@ from EchoKeypointsLib.worklist import Worklist
 EXPORTS = ("report", "csv", "sr", "markups", "video")
 """Kinds of `echo_keypoints.worker.exports`; each has a check box of its name."""
 
+KEYS = {
+    "Right": "nextButton",
+    "Left": "previousButton",
+    "Space": "playButton",
+    "N": "nextDoubtfulButton",
+    "P": "previousDoubtfulButton",
+    "C": "confirmButton",
+}
+"""Key → the button that it presses."""
+
 ON_SERVER = 1
 """Row of the server in the list of places."""
 

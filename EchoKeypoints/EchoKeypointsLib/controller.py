@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +23,11 @@ from EchoKeypointsLib.signals import Signal
 from EchoKeypointsLib.sources import dicom_file, loaded_clip
 from EchoKeypointsLib.specs import ClipSpecs
 from EchoKeypointsLib.study import Study
+from EchoKeypointsLib.task import STAGES, Task
 from EchoKeypointsLib.worker import Worker
 
 _SLICE_S = 0.03
 """How long one `poll` may work on a clip that is being brought into the scene."""
-
-_STAGES = {"read": "Reading", "detect": "Finding landmarks", "refine": "Following them", "write": "Writing"}
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is under way: words, and how far (0..1, None where unknown)."""
-
-    words: str
-    share: float | None = None
 
 
 class Controller:
@@ -301,7 +291,7 @@ class Controller:
         def progress(stage: str, count: int, total: int) -> None:
             if current():
                 share = count / total if total else None
-                self._set_task(Task(f"{_STAGES.get(stage, words)} …", share))
+                self._set_task(Task(f"{STAGES.get(stage, words)} …", share))
 
         self.cancel()
         self._set_task(Task(f"{words} …"))

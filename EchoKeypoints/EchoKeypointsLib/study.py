@@ -37,12 +37,8 @@ from EchoKeypointsLib.summary import (
 MODULE = "EchoKeypointsStudy"
 _LINES = ("line IVS", "line LVID", "line LVPW")
 _CORE = ("cine", "browser", "landmarks", "clip")
-_REMOVAL = (
-    "browser",
-    "landmarks",
-    "cine",
-    "chart",
-)  # browser, proxies, sequences: another order crashes Slicer
+_REMOVAL = ("browser", "landmarks", "cine", "chart")
+"""Browser, proxies, sequences: another order crashes Slicer."""
 
 
 class Study:
