@@ -12,7 +12,7 @@ from echo_keypoints.anatomy import SEGMENTS
 from echo_keypoints.results import AnalysisResult
 from EchoKeypointsLib.looks import LOW_CONFIDENCE
 
-MEASUREMENT_COLUMNS = ("Index", "Value", "Grade", "Range", "Beats", "Measurement", "Note")
+MEASUREMENT_COLUMNS = ("Index", "Value", "Reference", "Beats", "Measurement", "Note")
 """What is read first comes first: a panel is narrow."""
 
 
@@ -21,7 +21,7 @@ def measurement_rows(result: AnalysisResult) -> list[tuple[str, ...]]:
     measured = result.measurements.get("indices", {})
     rows = [_row(name, index) for name, index in measured.items()]
     missing = result.measurements.get("missing", {})
-    return rows + [(name, "–", "", "", "", "", str(reason)) for name, reason in missing.items()]
+    return rows + [(name, "–", "", "", "", str(reason)) for name, reason in missing.items()]
 
 
 def beat_rows(result: AnalysisResult) -> list[str]:
@@ -84,8 +84,7 @@ def _row(name: str, index: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         name,
         _value(index),
-        "; ".join(dict.fromkeys(str(flag["grade"]) for flag in flags)),
-        "; ".join(f"{flag['table']}: {_range(flag)}" for flag in flags if _range(flag)),
+        "; ".join(map(_grade, flags)),
         str(index["n"]),
         str(index["label"]),
         str(index.get("note") or ""),
@@ -100,10 +99,13 @@ def _value(index: Mapping[str, Any]) -> str:
     return " ".join(filter(None, (value, "" if sd is None else f"± {sd:.2g}", unit)))
 
 
-def _range(flag: Mapping[str, Any]) -> str:
+def _grade(flag: Mapping[str, Any]) -> str:
+    """Grade, the table that it is from, and the range there."""
     low, high = flag.get("low"), flag.get("high")
     if low is not None and high is not None:
-        return f"{low:g} to {high:g}"
-    if high is not None:
-        return f"up to {high:g}"
-    return "" if low is None else f"from {low:g}"
+        span = f": {low:g} to {high:g}"
+    elif high is not None:
+        span = f": up to {high:g}"
+    else:
+        span = "" if low is None else f": from {low:g}"
+    return f"{flag['grade']} ({flag['table']}{span})"

@@ -38,7 +38,9 @@ def test_the_round_of_an_annotator(server: Server, tmp_path: Path) -> None:
             "who": "anna",
             "reason": "seen",
         }
-        edited = ask["edit"]({"clip": spec, "document": analysed, "edit": edit}, quiet)["document"]
+        with Methods() as later:  # another process than the one that had it analysed, as after a restart
+            request = {"clip": spec, "document": analysed, "edit": edit}
+            edited = later.table["edit"](request, quiet)["document"]
         tracks = json.loads(edited)["tracks"]
         assert tracks["points_px"][5][1] == pytest.approx(wanted[1], abs=1e-3)
         assert [anchor["frame"] for anchor in tracks["anchors"]] == [5]
@@ -48,6 +50,26 @@ def test_the_round_of_an_annotator(server: Server, tmp_path: Path) -> None:
         assert saved["annotator"] == "anna" and saved["version"] > sample["version"]
         with pytest.raises(LabelServerError):  # somebody, here ourselves, saved a newer one
             ask["server_submit"](save, quiet)
+
+
+def test_an_analysis_that_is_stopped_stops_on_the_server(server: Server, tmp_path: Path) -> None:
+    class Stopped(Exception):
+        pass
+
+    def stop(stage: str, done: int, total: int) -> None:
+        raise Stopped
+
+    connection = {"url": server.url, "annotator": "anna", "token": None}
+    with Methods() as methods:
+        sent = methods.table["server_upload"](
+            {"connection": connection, "clip": {"path": str(SAMPLE)}}, quiet
+        )
+        place = {"connection": connection, "clip_id": sent["clip_id"]}
+        with pytest.raises(Stopped):
+            methods.table["analyze"]({"clip": {"path": str(SAMPLE), "server": place}}, stop)
+    # The next job does not wait for the one that nobody wants.
+    result = server.client().infer("sknet", "three.npz")
+    assert result.clip.frame_count == 16
 
 
 def test_a_clip_is_sent_under_a_name_without_meaning_and_only_once(server: Server) -> None:
