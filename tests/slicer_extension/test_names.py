@@ -120,12 +120,9 @@ def test_the_form_uses_known_classes_and_is_wired():
 
 
 def test_every_parameter_is_bound_to_a_widget():
-    text = (EXTENSION / "EchoKeypoints.py").read_text(encoding="utf-8")
-    (cls,) = [
-        n
-        for n in tree_of(EXTENSION / "EchoKeypoints.py").body
-        if getattr(n, "name", "").endswith("ParameterNode")
-    ]
+    path = EXTENSION / "EchoKeypointsLib" / "parameters.py"
+    text = path.read_text(encoding="utf-8")
+    (cls,) = [n for n in tree_of(path).body if getattr(n, "name", "").endswith("ParameterNode")]
     fields = {item.target.id for item in cls.body if isinstance(item, ast.AnnAssign)}
     bound = {
         prop.findtext("string")
