@@ -23,11 +23,11 @@ from echo_keypoints.errors import EchoKeypointsError  # noqa: E402
 from echo_keypoints.selection import STRATEGIES  # noqa: E402
 from lib.datastore import EchoDatastore  # noqa: E402
 from lib.inference import TASKS  # noqa: E402
+from lib.orders import MODELS  # noqa: E402
 from lib.service import Service  # noqa: E402
 from lib.settings import Settings  # noqa: E402
 from lib.studies import open_catalogue  # noqa: E402
 from lib.tasks import EchoInfer, EchoScoring, EchoStrategy, EchoTrain  # noqa: E402
-from lib.training import MODELS  # noqa: E402
 
 logger = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from monailabel.interfaces.tasks.train import TrainTask
 from echo_keypoints.anatomy import LANDMARK_NAMES
 from echo_keypoints.selection import STRATEGIES
 from lib.inference import TASKS, check_task
+from lib.orders import MODELS, OPTIONS
 from lib.service import Service
-from lib.training import MODELS, OPTIONS
 
 
 class EchoInfer(InferTask):

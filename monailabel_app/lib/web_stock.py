@@ -22,6 +22,7 @@ from echo_keypoints.writers.slicer import write_markups
 from lib.catalogue import check_name, incoming
 from lib.inference import read_points
 from lib.labels import FINAL, check_annotator, check_tag
+from lib.orders import OPTIONS
 from lib.refusal import Refusal
 from lib.service import Service
 
@@ -168,7 +169,7 @@ def stock_router(service: Service, label_app: Any) -> APIRouter:
     def train(model: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
         given = dict(params or {})
         given = given.get(model, given)
-        options = {k: v for k, v in given.items() if k in service.trainings.options}
+        options = {k: v for k, v in given.items() if k in OPTIONS}
         return service.trainings.start(model, options, resume=bool(given.get("resume")))
 
     @router.delete("/train/", summary="Stop the training")

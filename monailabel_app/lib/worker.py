@@ -5,7 +5,6 @@ Bundle config → best weights → ONNX files → validation of the whole tracke
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import os
@@ -25,9 +24,9 @@ from monai.bundle import ConfigWorkflow
 from echo_keypoints.data.points import read_labels
 from echo_keypoints.errors import EchoKeypointsError
 from echo_keypoints.readers import open_clip
-from echo_keypoints.results import atomic_path
 from echo_keypoints.tracking import load_backend, open_session
 from echo_keypoints.training.export import export_models
+from lib.runs import Run
 
 CONFIGS = {
     "sknet": ["configs/train_sknet.json", "configs/fine_tune.json"],
@@ -37,38 +36,37 @@ SLACK = 1.02
 """A version may be worse than its parent by this factor, which is noise on a handful of clips."""
 
 
-def main(folder: Path) -> int:
-    """Do what ``order.json`` says.
+def main(run: Run) -> int:
+    """Do what the order of a run says.
 
     Returns:
-        0, or 1 after a failure that has been written to ``status.json``.
+        0, or 1 after a failure that has been written to its status.
     """
     _end_with_parent()
-    order = json.loads((folder / "order.json").read_text(encoding="utf-8"))
+    order = run.read("order")
     try:
-        candidate = folder / "candidate"
-        if not (candidate / "refiner.onnx").is_file():
-            train(order, folder)
-            _tell(folder, order["options"]["epochs"], "The weights are exported.")
-            export(order, folder, candidate)
-        _tell(folder, order["options"]["epochs"], "The new weights are validated.")
-        verdict = validate(order["model"], order["validate"], Path(order["parent_folder"]), candidate)
-        _write(folder / "verdict.json", verdict)
+        if not (run.candidate / "refiner.onnx").is_file():
+            train(order, run)
+            _tell(run, order["options"]["epochs"], "The weights are exported.")
+            export(order, run)
+        _tell(run, order["options"]["epochs"], "The new weights are validated.")
+        verdict = validate(order["model"], order["validate"], Path(order["parent_folder"]), run.candidate)
+        run.write("verdict", verdict)
     except Exception as error:
         logging.exception("the training failed")
         cause = _users_error(error)
-        _tell(folder, 0, "", **({"error": str(cause)} if cause else {}))
+        _tell(run, 0, "", **({"error": str(cause)} if cause else {}))
         return 1
     return 0
 
 
-def train(order: Mapping[str, Any], folder: Path) -> None:
-    """Run the bundle's training; it goes on from the last checkpoint of the folder, if there is one."""
+def train(order: Mapping[str, Any], run: Run) -> None:
+    """Run the bundle's training; it goes on from the last checkpoint of the run, if there is one."""
     model, parent = order["model"], Path(order["parent_folder"])
     overrides: dict[str, Any] = {
         **order["options"],
         "bundle_root": ".",
-        "output_dir": str(folder / "run"),
+        "output_dir": str(run.folder / "run"),
         "weights": str(parent / f"{model}.pt"),
         "train::data": order["train"],
         "validate::data": order["validate"],
@@ -90,25 +88,25 @@ def train(order: Mapping[str, Any], folder: Path) -> None:
     trainer.add_event_handler(
         Events.EPOCH_COMPLETED,
         lambda engine: _tell(
-            folder, engine.state.epoch, "The network learns.", metrics=_finite(evaluator.state.metrics)
+            run, engine.state.epoch, "The network learns.", metrics=_finite(evaluator.state.metrics)
         ),
     )
-    _tell(folder, 0, "The network learns.")
+    _tell(run, 0, "The network learns.")
     workflow.run()
     workflow.finalize()
 
 
-def export(order: Mapping[str, Any], folder: Path, candidate: Path) -> None:
+def export(order: Mapping[str, Any], run: Run) -> None:
     """Put the new weights beside the parent's other ones, and write the ONNX files of all of them."""
-    made = folder / "candidate.part"
+    made = run.folder / "candidate.part"
     shutil.rmtree(made, ignore_errors=True)
     made.mkdir()
     model, parent = order["model"], Path(order["parent_folder"])
     for name in ("sknet.pt", "trnet.pt"):
         shutil.copyfile(parent / name, made / name)
-    shutil.copyfile(folder / "run" / f"{model}.pt", made / f"{model}.pt")
+    shutil.copyfile(run.folder / "run" / f"{model}.pt", made / f"{model}.pt")
     export_models(made)
-    os.replace(made, candidate)
+    os.replace(made, run.candidate)
 
 
 def validate(model: str, items: Sequence[Mapping[str, str]], parent: Path, candidate: Path) -> dict[str, Any]:
@@ -184,21 +182,16 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _tell(folder: Path, epoch: int, message: str, **facts: Any) -> None:
-    _write(folder / "status.json", {"epoch": epoch, "message": message, **facts})
+def _tell(run: Run, epoch: int, message: str, **facts: Any) -> None:
+    run.write("status", {"epoch": epoch, "message": message, **facts})
 
 
 def _finite(metrics: Mapping[str, Any]) -> dict[str, float]:
     return {name: float(value) for name, value in metrics.items() if math.isfinite(float(value))}
 
 
-def _write(path: Path, document: Mapping[str, Any]) -> None:
-    with atomic_path(path) as part:
-        part.write_text(json.dumps(document, indent=1), encoding="utf-8")
-
-
 if __name__ == "__main__":
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s: %(message)s", stream=sys.stdout
     )
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Run(Path(sys.argv[1]))))

@@ -24,11 +24,11 @@ from lib.jobs import Jobs
 from lib.labels import LabelStore, check_annotator
 from lib.locks import Locks
 from lib.models import WEIGHTS, ModelRegistry
+from lib.orders import hold_out
 from lib.refusal import Refusal
 from lib.scoring import score_labels
 from lib.sessions import SessionCache
 from lib.settings import Settings, SettingsError, read_tokens
-from lib.training import hold_out
 from lib.versions import pins, problem
 from start import command
 
