@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from ignite.engine import Events
+from ignite.engine import Engine, Events
 from monai.bundle import ConfigWorkflow
 
 from echo_keypoints.data.points import read_labels
@@ -32,6 +32,10 @@ CONFIGS = {
     "sknet": ["configs/train_sknet.json", "configs/fine_tune.json"],
     "trnet": ["configs/train_trnet.json", "configs/dis_teacher.json"],
 }
+LOG_EVERY = 5
+"""Steps of the training."""
+MOST_LESSONS = 600
+"""A lesson of TR-net costs seconds once; later epochs look at the same ones from other angles."""
 SLACK = 1.02
 """A version may be worse than its parent by this factor, which is noise on a handful of clips."""
 
@@ -74,26 +78,37 @@ def train(order: Mapping[str, Any], run: Run) -> None:
         "resume": True,
         "progress": False,
         "workers": 0,
+        "log_every": LOG_EVERY,
     }
     if not torch.cuda.is_available():
         overrides["precision"] = "float32"
     if model == "trnet":
         overrides["sknet_weights"] = str(parent / "sknet.pt")
+        overrides["lessons"] = min(MOST_LESSONS, max(order["options"]["epoch_items"], len(order["train"])))
+    _tell(run, run.read("status").get("epoch", 0), "The training is prepared.")
     workflow = ConfigWorkflow(
         config_file=CONFIGS[model], workflow_type="train", run_id="training", **overrides
     )
     workflow.initialize()
     trainer = workflow.parser.get_parsed_content("train::trainer")
     evaluator = workflow.parser.get_parsed_content("validate::evaluator")
-    trainer.add_event_handler(
-        Events.EPOCH_COMPLETED,
-        lambda engine: _tell(
-            run, engine.state.epoch, "The network learns.", metrics=_finite(evaluator.state.metrics)
-        ),
-    )
-    _tell(run, 0, "The network learns.")
+    # When it starts all else is attached: an epoch is told of after its checkpoint was written.
+    trainer.add_event_handler(Events.STARTED, _report, evaluator, run)
     workflow.run()
     workflow.finalize()
+
+
+def _report(trainer: Engine, evaluator: Engine, run: Run) -> None:
+    """Write after every step how far the training is, and after every epoch how its validation went."""
+
+    def tell(done: int) -> None:
+        state = trainer.state
+        step = (state.iteration - 1) % state.epoch_length + 1
+        message = f"The network learns: step {step} of {state.epoch_length} of an epoch."
+        _tell(run, done, message, metrics=_finite(evaluator.state.metrics))
+
+    trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda engine: tell(engine.state.epoch - 1))
+    trainer.add_event_handler(Events.EPOCH_COMPLETED, lambda engine: tell(engine.state.epoch))
 
 
 def export(order: Mapping[str, Any], run: Run) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.request import urlopen
@@ -23,6 +24,7 @@ from echo_keypoints.label_client import (
     NotFoundError,
     RefusedError,
     TaskFailedError,
+    TrainingStatus,
 )
 from echo_keypoints.results import load_result
 from echo_keypoints.tracking import Anchor, load_backend
@@ -254,6 +256,32 @@ def test_train_serve_and_roll_back(server: Server) -> None:
     assert client.info()["model_version"] == 0
 
 
+def test_the_tracker_learns_stops_goes_on_and_is_validated(server: Server) -> None:
+    client = server.client()
+    for clip in ("two.mp4", "three.npz"):  # a second frame each: tracks from one to the other are validated
+        label = client.label(clip)
+        result = corrected(client, clip, label.result, 12, 1.0)
+        client.save_label(clip, result, base_version=label.info.version)
+    started = client.start_training(
+        "trnet", epochs=2, epoch_items=1, batch_size=1, learning_rate=1e-7, seed=1
+    )
+    seen = _wait(server, lambda status: status.epoch >= 1)
+    assert seen.running and "step" in seen.message and seen.metrics
+    stopped = client.stop_training()
+    assert stopped.state == "stopped" and client.info()["model_version"] == 0
+    resumed = client.start_training("trnet", resume=True)
+    assert resumed.run == started.run and resumed.epoch >= 1
+    status = _wait(server)
+    assert status.state == "done" and status.epoch == 2, "\n".join(status.log)
+    assert any("Epoch: 2/2" in line for line in _log(server, str(status.run)))
+    model = client.models()[-1]
+    assert (model.version, model.model, model.parent, model.state) == (2, "trnet", 0, "serving")
+    assert model.metrics["tracking_px"] <= model.metrics["parent_tracking_px"] * 1.02
+    after = client.infer("trnet", "two.mp4")
+    assert after.models["refiner.onnx"] == model.files["refiner.onnx"]
+    assert client.serve_model(0).state == "serving"
+
+
 def test_state_and_cache_never_become_clips(server: Server) -> None:
     assert all(clip.id in CLIPS or clip.id.startswith("long/") for clip in server.client().clips())
     log = server.log.read_text()
@@ -261,9 +289,15 @@ def test_state_and_cache_never_become_clips(server: Server) -> None:
     assert json.loads(urlopen(f"{server.url}/datastore/?output=all").read())["objects"]["two.mp4"]["labels"]
 
 
-def _wait(server: Server):  # type: ignore[no-untyped-def]
+def _log(server: Server, run: str) -> list[str]:
+    path = Path(server.studies) / ".echo-keypoints/training" / run / "log.txt"
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+def _wait(server: Server, enough: Callable[[TrainingStatus], bool] = lambda _: False) -> TrainingStatus:
+    """Wait for the end of a training, or until it is far enough."""
     until = time.monotonic() + 900
-    while (status := server.client().training()).running:
+    while (status := server.client().training()).running and not enough(status):
         assert time.monotonic() < until, status
-        time.sleep(1)
+        time.sleep(0.5)
     return status

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
+import torch
 from serving import APP, SAMPLE
 
 sys.path.insert(0, str(APP))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from echo_keypoints.cli.simulate import write_clip
+from echo_keypoints.data.simulation import simulate_clip
 from echo_keypoints.results import to_document
 from echo_keypoints.tracking import Anchor
 from echo_keypoints.tracking.backends import models_directory
@@ -30,6 +36,7 @@ from lib.scoring import score_labels
 from lib.sessions import SessionCache
 from lib.settings import Settings, SettingsError, read_tokens
 from lib.versions import pins, problem
+from lib.worker import validate
 from start import command
 
 
@@ -196,6 +203,47 @@ def test_the_same_patients_are_held_out_as_clips_are_added() -> None:
     assert len({clip.split("/")[0] for clip in lost}) <= 1  # at most the one that stood in for nobody
 
 
+def test_a_version_that_tracks_worse_does_not_pass(tmp_path: Path) -> None:
+    clip = simulate_clip(1, frame_count=6, fps=24)
+    image, label = tmp_path / "a.npz", tmp_path / "a.json"
+    write_clip(clip, image)
+    label.write_text(json.dumps({"frames": {str(frame): clip.points[frame].tolist() for frame in (0, 5)}}))
+    shipped, worse = models_directory(), tmp_path / "worse"
+    worse.mkdir()
+    torch.manual_seed(0)
+    for name in ("sknet.pt", "trnet.pt"):
+        kept = torch.load(shipped / name, weights_only=True)
+        for value in kept["weights"].values():
+            if value.is_floating_point():
+                value.mul_(torch.exp(0.5 * torch.randn_like(value)))
+        torch.save(kept, worse / name)
+    items = [{"image": str(image), "label": str(label)}]
+    for model, key in (("sknet", "end_to_end_px"), ("trnet", "tracking_px")):
+        bad, same = (validate(model, items, shipped, folder) for folder in (worse, shipped))
+        assert not bad["accepted"] and "did not pass" in bad["reason"]
+        assert bad["metrics"][key] > bad["metrics"][f"parent_{key}"] * 1.02
+        assert same["accepted"] and same["metrics"][key] == same["metrics"][f"parent_{key}"]
+
+
+def test_formats_and_capital_endings_are_clips_as_they_are(tmp_path: Path) -> None:
+    clip = simulate_clip(0, frame_count=6, fps=24)
+    with av.open(str(tmp_path / "a 1.AVI"), "w", format="avi") as stream:
+        video = stream.add_stream("mjpeg", rate=24, width=224, height=224, pix_fmt="yuvj420p")
+        for frame in clip.video:
+            stream.mux(video.encode(av.VideoFrame.from_ndarray(frame, format="gray")))
+        stream.mux(video.encode())
+    header = (
+        "NRRD0004\ntype: unsigned char\ndimension: 3\nsizes: 224 224 6\n"
+        "kinds: domain domain list\nencoding: raw\n\n"
+    )
+    (tmp_path / "b.2.seq.NRRD").write_bytes(header.encode() + clip.video.tobytes())
+    entries = FolderCatalogue(tmp_path).entries()
+    assert {name: entry.header.frame_count for name, entry in entries.items()} == {
+        "a 1.AVI": 6,
+        "b.2.seq.NRRD": 6,
+    }
+
+
 def test_links_out_of_the_folder_and_state_are_no_clips(tmp_path: Path) -> None:
     studies = tmp_path / "studies"
     (studies / "labels/final").mkdir(parents=True)
@@ -242,6 +290,22 @@ def test_versions_that_do_not_fit_are_told_in_one_sentence(tmp_path: Path) -> No
         other.write_text(f"# comment\n.[train]\n{line}  # why\n")
         assert words in (problem(other) or "")
     assert ("pydicom", "<", "3") in pins((APP / "requirements.txt").read_text())
+
+
+def test_the_server_starts_only_with_packages_that_fit(tmp_path: Path) -> None:
+    """Another version goes before the installed one on the path, as pip would have left it."""
+    other = tmp_path / "pydicom-3.0.2.dist-info"
+    other.mkdir()
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: pydicom\nVersion: 3.0.2\n")
+    done = subprocess.run(
+        [sys.executable, str(APP / "start.py"), "--studies", str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "pydicom 3.0.2 is installed, but the Label server needs pydicom<3" in done.stderr
 
 
 def test_the_server_listens_on_this_machine_unless_told_otherwise() -> None:
