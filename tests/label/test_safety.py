@@ -8,12 +8,23 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from serving import SAMPLE, Server
 
 from echo_keypoints.label_client import LockedError, NotAllowedError, RefusedError
 
 ANNA, BO, ALL = "anna-secret-token-1", "bo-secret-token-22", "shared-secret-token"
+
+
+class _Touch:
+    """A pickle that would run code when read."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, tuple[str, str]]:
+        return open, (self.path, "w")
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +177,11 @@ def test_uploads_are_bounded_and_must_be_clips(guarded: Server, tmp_path: Path) 
     script.write_bytes(b"#!/bin/sh\nrm -rf /\n")
     with pytest.raises(RefusedError, match=r"evil\.dcm"):
         client.upload_clip(script)
+    trace, poisoned = tmp_path / "trace", tmp_path / "poisoned.npz"
+    np.savez(poisoned, video=np.array([_Touch(str(trace))], dtype=object))
+    with pytest.raises(RefusedError, match=r"poisoned\.npz"):
+        client.upload_clip(poisoned)
+    assert not trace.exists()
     large = tmp_path / "large.dcm"
     large.write_bytes(SAMPLE.read_bytes() + b"\0" * (3 << 20))
     with pytest.raises(Exception, match=r"larger than 3 MiB|reached"):
