@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ class Run:
         self.folder = folder
         self.log = folder / "log.txt"
         self.candidate = folder / "candidate"
+        self.work = folder / "run"
 
     @property
     def name(self) -> str:
@@ -53,6 +55,13 @@ class Run:
     def reopen(self) -> None:
         """Forget how it ended: it goes on."""
         (self.folder / "end.json").unlink(missing_ok=True)
+
+    def tidy(self) -> None:
+        """Remove what only a training that goes on needs: gigabytes, after many lessons."""
+        for folder in (self.candidate, self.work / "lessons"):
+            shutil.rmtree(folder, ignore_errors=True)
+        for checkpoint in self.work.glob("checkpoint_*.pt"):
+            checkpoint.unlink()
 
     def log_tail(self) -> list[str]:
         """Read the last lines of the log."""

@@ -85,7 +85,9 @@ class Trainings:
             "run": run.name,
             "epoch": progress.get("epoch", 0),
             "epochs": int(order.get("options", {}).get("epochs", 0)),
-            "message": end.get("message") or messages.get(state) or progress.get("message", ""),
+            "message": end.get("message")
+            or messages.get(state)
+            or progress.get("message", "The training starts."),
             "metrics": run.read("verdict").get("metrics", progress.get("metrics", {})),
             "version": end.get("version"),
             "log": run.log_tail(),
@@ -177,6 +179,8 @@ class Trainings:
             said = run.read("status").get("error")
             end = {"state": "failed", "message": said or "The training failed; its log says why."}
         run.write("end", end)
+        if end["state"] == "done":
+            run.tidy()
         logger.info("training %s: %s", run.name, end["state"])
 
     def _running(self) -> bool:

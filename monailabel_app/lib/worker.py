@@ -55,11 +55,12 @@ def main(run: Run) -> int:
             export(order, run)
         _tell(run, order["options"]["epochs"], "The new weights are validated.")
         verdict = validate(order["model"], order["validate"], Path(order["parent_folder"]), run.candidate)
+        logging.info("Verdict: %s", verdict["reason"])
         run.write("verdict", verdict)
     except Exception as error:
         logging.exception("the training failed")
         cause = _users_error(error)
-        _tell(run, 0, "", **({"error": str(cause)} if cause else {}))
+        _tell(run, run.read("status").get("epoch", 0), "", **({"error": str(cause)} if cause else {}))
         return 1
     return 0
 
@@ -70,7 +71,7 @@ def train(order: Mapping[str, Any], run: Run) -> None:
     overrides: dict[str, Any] = {
         **order["options"],
         "bundle_root": ".",
-        "output_dir": str(run.folder / "run"),
+        "output_dir": str(run.work),
         "weights": str(parent / f"{model}.pt"),
         "train::data": order["train"],
         "validate::data": order["validate"],
@@ -105,7 +106,8 @@ def _report(trainer: Engine, evaluator: Engine, run: Run) -> None:
         state = trainer.state
         step = (state.iteration - 1) % state.epoch_length + 1
         message = f"The network learns: step {step} of {state.epoch_length} of an epoch."
-        _tell(run, done, message, metrics=_finite(evaluator.state.metrics))
+        metrics = _finite(evaluator.state.metrics)
+        _tell(run, done, message, **({"metrics": metrics} if metrics else {}))
 
     trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda engine: tell(engine.state.epoch - 1))
     trainer.add_event_handler(Events.EPOCH_COMPLETED, lambda engine: tell(engine.state.epoch))
@@ -113,13 +115,15 @@ def _report(trainer: Engine, evaluator: Engine, run: Run) -> None:
 
 def export(order: Mapping[str, Any], run: Run) -> None:
     """Put the new weights beside the parent's other ones, and write the ONNX files of all of them."""
+    for talkative in ("onnx_ir", "onnxscript"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
     made = run.folder / "candidate.part"
     shutil.rmtree(made, ignore_errors=True)
     made.mkdir()
     model, parent = order["model"], Path(order["parent_folder"])
     for name in ("sknet.pt", "trnet.pt"):
         shutil.copyfile(parent / name, made / name)
-    shutil.copyfile(run.folder / "run" / f"{model}.pt", made / f"{model}.pt")
+    shutil.copyfile(run.work / f"{model}.pt", made / f"{model}.pt")
     export_models(made)
     os.replace(made, run.candidate)
 
@@ -198,7 +202,8 @@ def _end_with_parent() -> None:
 
 
 def _tell(run: Run, epoch: int, message: str, **facts: Any) -> None:
-    run.write("status", {"epoch": epoch, "message": message, **facts})
+    known = {"metrics": run.read("status").get("metrics", {})}  # until there are newer ones
+    run.write("status", {"epoch": epoch, "message": message, **known, **facts})
 
 
 def _finite(metrics: Mapping[str, Any]) -> dict[str, float]:

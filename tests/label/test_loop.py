@@ -273,7 +273,10 @@ def test_the_tracker_learns_stops_goes_on_and_is_validated(server: Server) -> No
     assert resumed.run == started.run and resumed.epoch >= 1
     status = _wait(server)
     assert status.state == "done" and status.epoch == 2, "\n".join(status.log)
-    assert any("Epoch: 2/2" in line for line in _log(server, str(status.run)))
+    assert any("Epoch[2] Metrics" in line for line in _log(server, str(status.run)))
+    assert "Verdict" in status.log[-1] and "passed" in status.log[-1]
+    kept = Path(server.studies) / ".echo-keypoints/training" / str(status.run)
+    assert not list(kept.rglob("checkpoint*")) and not (kept / "run/lessons").exists()
     model = client.models()[-1]
     assert (model.version, model.model, model.parent, model.state) == (2, "trnet", 0, "serving")
     assert model.metrics["tracking_px"] <= model.metrics["parent_tracking_px"] * 1.02
