@@ -104,8 +104,9 @@ def _report(trainer: Engine, evaluator: Engine, run: Run) -> None:
 
     def tell(done: int) -> None:
         state = trainer.state
-        step = (state.iteration - 1) % state.epoch_length + 1
-        message = f"The network learns: step {step} of {state.epoch_length} of an epoch."
+        steps = state.epoch_length or 1
+        step = (state.iteration - 1) % steps + 1
+        message = f"The network learns: step {step} of {steps} of an epoch."
         metrics = _finite(evaluator.state.metrics)
         _tell(run, done, message, **({"metrics": metrics} if metrics else {}))
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from echo_keypoints.data.simulation import Phantom
 
 Video = NDArray[np.uint8]
-Points = NDArray[np.float64]
+Points = NDArray[np.floating]
 
 FRAMES = 10
 LABELLED_FRAMES = 4
