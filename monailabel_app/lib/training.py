@@ -178,9 +178,9 @@ class Trainings:
         else:
             said = run.read("status").get("error")
             end = {"state": "failed", "message": said or "The training failed; its log says why."}
-        run.write("end", end)
         if end["state"] == "done":
-            run.tidy()
+            run.tidy()  # before its end is told; what it made is kept as a version by now
+        run.write("end", end)
         logger.info("training %s: %s", run.name, end["state"])
 
     def _running(self) -> bool:
