@@ -50,6 +50,16 @@ def test_onnx_and_torch_give_the_same_tracks(models, networks):
     assert moved.max() > 0.5  # else the refiner was not compared at all
 
 
+@pytest.mark.parametrize("size", [(32, 48), (224, 224)])
+def test_onnx_and_torch_see_the_same_motion(models, size):
+    frames = cloudy_frames(6, seed=2)[:, : size[0], : size[1]]
+    frames = frames // 8 + np.random.default_rng(0).integers(0, 200, frames.shape, dtype=np.uint8)
+    onnx, torch_backend = load_backend("onnx", models, threads=2), load_backend("torch", models, device="cpu")
+    one, other = (backend.flow(frames[:-1], frames[1:]) for backend in (onnx, torch_backend))
+    assert one.shape == (5, 2, size[0] // 2, size[1] // 2) and np.abs(one).max() > 1
+    np.testing.assert_allclose(one, other, atol=0.02)
+
+
 def test_detection_does_not_depend_on_the_batch_or_the_threads(models):
     frames = cloudy_frames(5, seed=1)
     whole = load_backend("onnx", models, threads=2).detect(frames)

@@ -1,15 +1,19 @@
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from oracle import OracleBackend, coded_clip, true_points
 
+from echo_keypoints import tracking
 from echo_keypoints.clip import Clip, ClipHeader, ClipSource
 from echo_keypoints.errors import ClipError, QueryError
-from echo_keypoints.tracking import Anchor, open_session, track_clip
+from echo_keypoints.tracking import Anchor, open_session
+
+track_clip = partial(tracking.track_clip, motion=False)  # the oracle knows landmarks, not frames
 
 
 def noisy(points):
@@ -77,9 +81,9 @@ def test_a_query_is_kept_exactly_and_followed():
 def test_anchors_pin_their_frames_and_pull_their_neighbours():
     backend = OracleBackend(60, noisy)
     with open_session(coded_clip(60), backend) as session:
-        before = session.track()
+        before = session.track(motion=False)
         anchors = [Anchor(45, backend.truth[45] + [0, 4.0]), Anchor(15, backend.truth[15] + [0, 2.0])]
-        after = session.track(anchors)
+        after = session.track(anchors, motion=False)
     np.testing.assert_array_equal(after.automatic_px, before.points_px)
     assert [anchor.frame for anchor in after.anchors] == [15, 45]
     for anchor in anchors:
@@ -96,18 +100,18 @@ def test_a_new_anchor_costs_what_it_changes_and_the_track_is_that_of_a_fresh_ses
     backend = OracleBackend(200, noisy)
     anchors = [Anchor(frame, backend.truth[frame] + [0, 3.0]) for frame in (20, 60, 100, 140, 180, 190)]
     with open_session(coded_clip(200), backend) as session:
-        session.track(anchors[:-1])
+        session.track(anchors[:-1], motion=False)
         done = backend.refined
-        again = session.track(anchors[:-1])
+        again = session.track(anchors[:-1], motion=False)
         assert backend.refined == done
-        edited = session.track(anchors)
+        edited = session.track(anchors, motion=False)
         near = backend.refined - done
-        session.track([anchors[-1]])  # what was remembered of others must not be taken for this
-        alone = session.track(anchors[:-1])
+        session.track([anchors[-1]], motion=False)  # what was remembered of others must not be taken for this
+        alone = session.track(anchors[:-1], motion=False)
     with open_session(coded_clip(200), backend) as fresh:
-        fresh.track()
+        fresh.track(motion=False)
         done = backend.refined
-        expected = fresh.track(anchors)
+        expected = fresh.track(anchors, motion=False)
         assert near < 0.5 * (backend.refined - done)
     np.testing.assert_array_equal(edited.points_px, expected.points_px)
     np.testing.assert_array_equal(edited.confidence, expected.confidence)
@@ -119,8 +123,8 @@ def test_an_anchor_of_one_landmark_leaves_the_others_alone():
     points = np.full((4, 2), np.nan)
     points[1] = backend.truth[20, 1] + [5, 0]
     with open_session(coded_clip(60), backend) as session:
-        before = session.track()
-        after = session.track([Anchor(20, points)])
+        before = session.track(motion=False)
+        after = session.track([Anchor(20, points)], motion=False)
     others = [0, 2, 3]
     np.testing.assert_allclose(after.points_px[:, others], before.points_px[:, others], atol=1e-9)
     np.testing.assert_allclose(after.points_px[:, 1], backend.truth[:, 1] + [5, 0], atol=0.05)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from echo_keypoints.clip import ClipHeader
+from echo_keypoints.tracking.agreement import TRUST_DETECTED, TRUST_KNOWN, agreed
 from echo_keypoints.tracking.anchors import (
     Anchor,
     anchor_weights,
@@ -25,6 +26,7 @@ from echo_keypoints.tracking.consensus import consensus_offset
 from echo_keypoints.tracking.context import ClipContext
 from echo_keypoints.tracking.initial import robust_detections, start_from
 from echo_keypoints.tracking.letterbox import LetterBox
+from echo_keypoints.tracking.motion import Motion
 from echo_keypoints.tracking.reference import choose_reference
 from echo_keypoints.tracking.refinement import Reference, refine
 from echo_keypoints.tracking.spool import MEMORY_BYTES, FrameSpool
@@ -65,8 +67,12 @@ class Session:
     contexts: ClipContext
     detections: Detections
     chunk: int
+    _motion: Motion = field(init=False, repr=False)
     _last: _Automatic | None = field(default=None, init=False, repr=False)
     _runs: dict[tuple[Any, ...], NDArray[np.float64]] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._motion = Motion(self.backend, self.spool)
 
     def track(
         self,
@@ -76,6 +82,7 @@ class Session:
         reference: str | int = "confidence",
         iterations: int = 5,
         consensus: bool = True,
+        motion: bool = True,
         seed: int = 0,
         progress: Progress | None = None,
     ) -> Tracking:
@@ -91,6 +98,7 @@ class Session:
             iterations: M of the paper.
             consensus: let the detections of all frames correct the reference points (`consensus`); False is
                 the paper. A query is never corrected.
+            motion: let the motion between near frames shape the track (`agreement`); False is the paper.
             seed: of ``reference="random"``.
             progress: told how far it is.
 
@@ -99,11 +107,11 @@ class Session:
         """
         given = merged([checked_anchor(self.header, a.frame, a.points_px) for a in anchors])
         start = checked_anchor(self.header, *query, partial=False) if query else None
-        automatic = self._automatic(start, reference, iterations, consensus, seed, progress)
+        automatic = self._automatic(start, reference, iterations, consensus, motion, seed, progress)
         points, compared = automatic.points, np.full((len(self.spool), 4), automatic.reference)
         set_by_user = merged([*([start] if start else []), *given])
         if given:
-            points, compared = self._through_anchors(automatic, set_by_user, iterations, progress)
+            points, compared = self._through_anchors(automatic, set_by_user, iterations, motion, progress)
         tracking = self._described(
             points,
             compared,
@@ -200,11 +208,13 @@ class Session:
         reference: str | int,
         iterations: int,
         consensus: bool,
+        motion: bool,
         seed: int,
         progress: Progress | None,
     ) -> _Automatic:
         """The track from one reference frame: the detector's, or the user's query."""
-        request = (start and (start.frame, start.points_px.tobytes()), reference, iterations, consensus, seed)
+        asked = start and (start.frame, start.points_px.tobytes())
+        request = (asked, reference, iterations, consensus, motion, seed)
         if self._last is None or self._last.request != request:
             seen = self.detections
             detected = robust_detections(seen.points, seen.peak)
@@ -223,6 +233,8 @@ class Session:
                 iterations,
                 progress,
             )
+            if motion:
+                points = agreed(self._motion, points, pins, TRUST_KNOWN if start else TRUST_DETECTED)
             if consensus and not start:
                 points = points + consensus_offset(seen.points, seen.peak, points)
             self._last = _Automatic(request, frame, points)
@@ -233,6 +245,7 @@ class Session:
         automatic: _Automatic,
         anchors: Sequence[Anchor],
         iterations: int,
+        motion: bool,
         progress: Progress | None,
     ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
         """The track through all anchors, and the frame ``(T, 4)`` with which each point is compared."""
@@ -264,6 +277,9 @@ class Session:
             self._runs[key] = known[key]
             blended[run] += weight[run, :, None] * known[key]
         compared = np.where(set_nowhere, automatic.reference, np.asarray(frames)[weights.argmax(axis=0)])
+        if motion:
+            held = np.where(set_nowhere[:, None], automatic.points, pins)
+            blended = agreed(self._motion, blended, held, TRUST_KNOWN)
         return np.where(np.isnan(pins), blended, pins), compared
 
     def _refined(

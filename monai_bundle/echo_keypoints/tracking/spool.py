@@ -27,6 +27,11 @@ class FrameSpool:
     def __len__(self) -> int:
         return self._count
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """``(H, W)`` of a frame."""
+        return self._shape
+
     def append(self, frame: NDArray[np.uint8]) -> None:
         """Add one ``(H, W)`` uint8 frame at the end.
 

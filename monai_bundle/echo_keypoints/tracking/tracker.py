@@ -35,6 +35,7 @@ def track_clip(
     reference: str | int = "confidence",
     iterations: int = 5,
     consensus: bool = True,
+    motion: bool = True,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Tracking:
@@ -49,6 +50,7 @@ def track_clip(
         reference: how to choose the reference frame (`tracking.reference`), or its index.
         iterations: M of the paper.
         consensus: let the detections of all frames correct the reference points; False is the paper.
+        motion: let the motion between near frames shape the track; False is the paper.
         seed: of ``reference="random"``.
         progress: told how far it is.
 
@@ -63,6 +65,7 @@ def track_clip(
             reference=reference,
             iterations=iterations,
             consensus=consensus,
+            motion=motion,
             seed=seed,
             progress=progress,
         )

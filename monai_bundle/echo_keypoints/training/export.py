@@ -1,4 +1,4 @@
-"""From torch weights to the three ONNX files that inference needs, with a check that both engines agree.
+"""From torch weights to the ONNX files that inference needs, with a check that both engines agree.
 
 Run it as ``python -m echo_keypoints.training.export models``.
 """
@@ -15,12 +15,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from echo_keypoints.networks.lucas_kanade import LucasKanadeFlow
 from echo_keypoints.networks.sknet import SKNet
 from echo_keypoints.networks.trnet import TRNet
 from echo_keypoints.networks.weights import load_weights
 from echo_keypoints.tracking.backends.base import Backend
 from echo_keypoints.tracking.backends.detector import Detector
-from echo_keypoints.tracking.backends.onnx_backend import DESCRIPTOR, DETECTOR, REFINER, OnnxBackend
+from echo_keypoints.tracking.backends.onnx_backend import (
+    DESCRIPTOR,
+    DETECTOR,
+    FLOW_FILE,
+    REFINER,
+    OnnxBackend,
+)
 from echo_keypoints.tracking.backends.torch_backend import SKNET, TRNET, TorchBackend
 from echo_keypoints.tracking.context import temporal_context
 from echo_keypoints.tracking.letterbox import MODEL_SIZE
@@ -57,6 +64,19 @@ class RefinerGraph(nn.Module):
         """Give the refined points ``(W, T, 4, 2)``."""
         maps, (points, reference, *descriptors, pairs, windows) = values[: self.levels], values[self.levels :]
         return self.trnet.step_windows(tuple(maps), points, reference, tuple(descriptors), pairs, windows)
+
+
+class FlowGraph(nn.Module):
+    """`LucasKanadeFlow` on grey values ``(N, H, W)`` uint8."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flow = LucasKanadeFlow()
+
+    def forward(self, reference: Tensor, target: Tensor) -> Tensor:
+        """Give the flow ``(N, 2, H / 2, W / 2)``."""
+        before, after = (frames.unsqueeze(1).float() / 255 for frames in (reference, target))
+        return self.flow(before, after)
 
 
 def export_onnx(sknet: SKNet, trnet: TRNet, folder: Path) -> None:
@@ -100,6 +120,15 @@ def export_onnx(sknet: SKNet, trnet: TRNet, folder: Path) -> None:
         ["refined"],
         ([*[{0: batch}] * (len(maps) + 1), *[None] * (len(known) + 1), {1: row}, {0: window}],),
     )
+
+
+def export_flow(path: Path) -> None:
+    """Write the graph of `LucasKanadeFlow`; needed only when that changes."""
+    frames = torch.from_numpy(cloudy_frames(4))
+    before, after = frames[:3, :96, :64].clone(), frames[1:4, :96, :64].clone()
+    rows, columns = torch.export.Dim("rows", min=2), torch.export.Dim("columns", min=2)
+    sides = {0: torch.export.Dim("pairs"), 1: 16 * rows, 2: 16 * columns}
+    _write(path, FlowGraph(), (before, after), ["reference", "target"], ["flow"], (sides, sides))
 
 
 def largest_disagreement(one: Backend, other: Backend, frames: NDArray[np.uint8]) -> float:
@@ -177,7 +206,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Command line of `export_models`."""
     parser = argparse.ArgumentParser(description="Write the ONNX files beside sknet.pt and trnet.pt.")
     parser.add_argument("models", type=Path, help="folder of the weights")
-    folder: Path = parser.parse_args(arguments).models
+    parser.add_argument("--flow", action="store_true", help="write the flow's graph again, too")
+    options = parser.parse_args(arguments)
+    folder: Path = options.models
+    if options.flow:
+        export_flow(FLOW_FILE)
     print(f"ONNX Runtime and torch agree within {export_models(folder):.4f} px.")
 
 

@@ -38,7 +38,7 @@ class Detections:
 
 
 class Backend(Protocol):
-    """The three steps of the networks, in model space (``backends`` has the implementations).
+    """The steps of the networks, in model space (``backends`` has the implementations).
 
     Attributes:
         name: ``"onnx"`` or ``"torch"``.
@@ -97,6 +97,17 @@ class Backend(Protocol):
 
         Returns:
             ``(W, T, 4, 2)``.
+        """
+        ...
+
+    def flow(self, reference: NDArray[np.uint8], target: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Motion between frames or parts of them (`networks.lucas_kanade`).
+
+        Args:
+            reference, target: ``(N, H, W)``, H and W divisible by 16.
+
+        Returns:
+            ``(N, 2, H / 2, W / 2)`` px at every second pixel, from each reference to its target.
         """
         ...
 

@@ -17,6 +17,10 @@ from echo_keypoints.tracking.context import CONTEXT_CHANNELS
 from echo_keypoints.tracking.windows import neighbour_pairs
 
 DETECTOR, DESCRIPTOR, REFINER = "detector.onnx", "descriptor.onnx", "refiner.onnx"
+FLOW_FILE = Path(__file__).with_name("flow.onnx")
+"""`networks.lucas_kanade` as a graph: it has no weights, so it lies with the code."""
+
+_PAIRS = 4  # of frames that the flow sees at a time: their pictures stay in the cache
 
 
 def available_threads() -> int:
@@ -51,6 +55,7 @@ class OnnxBackend:
         self._detector = _open(paths[DETECTOR], 1)
         self._descriptor = _open(paths[DESCRIPTOR], 1)
         self._refiner = _open(paths[REFINER], self._threads)
+        self._flow = _open(FLOW_FILE, 1)
         self._map_shapes = [tuple(output.shape[1:]) for output in self._detector.get_outputs()[3:]]
         self._size = self._detector.get_inputs()[0].shape[1:]
         self._inputs = [node.name for node in self._refiner.get_inputs()]
@@ -113,6 +118,19 @@ class OnnxBackend:
         ]
         (refined,) = self._refiner.run(None, dict(zip(self._inputs, values, strict=True)))
         return refined.astype(np.float64)
+
+    def flow(self, reference: NDArray[np.uint8], target: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """See `Backend.flow`."""
+        starts = range(0, len(reference), _PAIRS)
+
+        def some(start: int) -> NDArray[np.float32]:
+            run = slice(start, start + _PAIRS)
+            inputs = {"reference": reference[run], "target": target[run]}
+            flow: NDArray[np.float32] = self._flow.run(None, inputs)[0]
+            return flow
+
+        with ThreadPoolExecutor(self._threads) as pool:
+            return np.concatenate(list(pool.map(some, starts)))
 
 
 def _open(path: Path, threads: int) -> ort.InferenceSession:

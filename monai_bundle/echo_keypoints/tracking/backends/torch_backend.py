@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from echo_keypoints.errors import ModelError
+from echo_keypoints.networks.lucas_kanade import LucasKanadeFlow
 from echo_keypoints.networks.sknet import SKNet
 from echo_keypoints.networks.trnet import TRNet
 from echo_keypoints.networks.weights import load_weights
@@ -51,6 +52,7 @@ class TorchBackend:
         detector = Detector(sknet, trnet).eval().to(self._device)
         self._detector = detector.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._trnet = self._detector.trnet
+        self._flow = LucasKanadeFlow().eval().to(self._device)
         self._bfloat16 = bfloat16
         self.models: Mapping[str, str] = dict(models or {})
         self.window = trnet.window
@@ -129,6 +131,18 @@ class TorchBackend:
                 maps, self._tensor(points), reference, descriptors, pairs, rows
             )
             return _numpy(refined)
+
+    @torch.inference_mode()
+    def flow(self, reference: NDArray[np.uint8], target: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """See `Backend.flow`."""
+        parts = []
+        for start in range(0, len(reference), _BATCH):
+            pair = [
+                torch.tensor(frames[start : start + _BATCH], device=self._device)[:, None].float() / 255
+                for frames in (reference, target)
+            ]
+            parts.append(self._flow(*pair).cpu().numpy())
+        return np.concatenate(parts)
 
     def _precision(self) -> torch.autocast:
         return torch.autocast(self._device.type, torch.bfloat16, enabled=self._bfloat16)

@@ -1,0 +1,133 @@
+"""`Motion`: how the tissue around the landmarks moves from each frame to the next ones."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from echo_keypoints.tracking.backends.base import Backend
+from echo_keypoints.tracking.spool import FrameSpool
+
+STEPS = (1, 2)
+"""Distances in frames over which motion is measured: two ways to get anywhere even out errors of a single one."""
+
+MEMORY_BYTES = 48 * 1024 * 1024
+
+_BLOCK = 32  # pairs of frames that are worked on together, within one box
+_MARGIN = 24  # px around the points: the reach of the flow's window, and room for the next points asked for
+_GRID = 16  # the flow wants sides that are multiples of this
+
+
+@dataclass(frozen=True)
+class Hops:
+    """Displacements over one step in time.
+
+    Attributes:
+        step: in frames.
+        displacement: ``(T - step, K, 2)`` px, of point k from frame t to frame t + step.
+    """
+
+    step: int
+    displacement: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class _Block:
+    """Flow ``(n, 2, h / 2, w / 2)`` of n pairs of frames in a box (x0, y0, x1, y1), at every second pixel."""
+
+    box: tuple[int, int, int, int]
+    flow: NDArray[np.float32]
+
+    def covers(self, box: tuple[int, int, int, int]) -> bool:
+        return (
+            self.box[0] <= box[0]
+            and self.box[1] <= box[1]
+            and self.box[2] >= box[2]
+            and self.box[3] >= box[3]
+        )
+
+
+class Motion:
+    """Motion in one clip, in model space. Worked out where it is asked for, and kept while there is room.
+
+    Args:
+        backend: computes the flow.
+        spool: the clip's frames.
+        memory_bytes: room for what is kept.
+    """
+
+    def __init__(self, backend: Backend, spool: FrameSpool, memory_bytes: int = MEMORY_BYTES) -> None:
+        self._backend, self._spool, self._room = backend, spool, memory_bytes
+        self._blocks: OrderedDict[tuple[int, int], _Block] = OrderedDict()
+
+    def along(self, points: NDArray[np.float64], first: int = 0) -> Sequence[Hops]:
+        """Read the motion at points.
+
+        Args:
+            points: ``(T, K, 2)`` px, in T frames that follow each other.
+            first: index of the first of these frames.
+        """
+        return [Hops(step, self._displacement(points, first, step)) for step in STEPS if step < len(points)]
+
+    def _displacement(self, points: NDArray[np.float64], first: int, step: int) -> NDArray[np.float64]:
+        frames = np.arange(len(points) - step)
+        parts = []
+        for number in np.unique((frames + first) // _BLOCK):
+            mine = frames[(frames + first) // _BLOCK == number]
+            block = self._block(int(number), step, points[mine])
+            parts.append(_read(block, points[mine], mine + first - int(number) * _BLOCK))
+        return np.concatenate(parts)
+
+    def _block(self, number: int, step: int, points: NDArray[np.float64]) -> _Block:
+        """The flow of a block of pairs in a box around the points."""
+        key, size = (number, step), self._spool.shape
+        box = _box(points, 4, size)
+        known = self._blocks.get(key)
+        if known is not None and known.covers(box):
+            self._blocks.move_to_end(key)
+            return known
+        x0, y0, x1, y1 = box = _aligned(_box(points, _MARGIN, size), size)
+        start, stop = number * _BLOCK, min((number + 1) * _BLOCK + step, len(self._spool))
+        frames = self._spool.read(start, stop)[:, y0:y1, x0:x1]
+        block = _Block(box, self._backend.flow(frames[:-step], frames[step:]))
+        self._blocks[key] = block
+        self._blocks.move_to_end(key)
+        while len(self._blocks) > 1 and sum(kept.flow.nbytes for kept in self._blocks.values()) > self._room:
+            self._blocks.popitem(last=False)
+        return block
+
+
+def _box(points: NDArray[np.float64], margin: int, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """The box around points ``(T, K, 2)`` with a margin, within a frame of `size` (height, width)."""
+    limits = np.array(size[::-1])
+    low = np.clip(np.floor(points.min(axis=(0, 1))) - margin, 0, limits - 1).astype(int)
+    high = np.clip(np.ceil(points.max(axis=(0, 1))) + margin, low + 1, limits).astype(int)
+    return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+
+
+def _aligned(box: tuple[int, int, int, int], size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """The smallest box on the grid around a box; frames themselves have sides on the grid."""
+    low = [value // _GRID * _GRID for value in box[:2]]
+    high = [-(-value // _GRID) * _GRID for value in box[2:]]
+    return low[0], low[1], min(high[0], size[1]), min(high[1], size[0])
+
+
+def _read(block: _Block, points: NDArray[np.float64], rows: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Read flow bilinearly at points ``(n, K, 2)`` of the block's pairs `rows` ``(n,)``: ``(n, K, 2)``."""
+    height, width = block.flow.shape[2:]
+    # Sample i of the flow is the mean of pixels 2 i and 2 i + 1 of the box.
+    where = (points - block.box[:2] + 0.5) / 2 - 0.5
+    where = np.clip(where, 0, (width - 1, height - 1))
+    corner = np.minimum(where.astype(int), (max(width - 2, 0), max(height - 2, 0)))
+    part = where - corner
+    total = np.zeros_like(points)
+    for dy in (0, 1):
+        for dx in (0, 1):
+            weight = np.abs(1 - dx - part[..., 0]) * np.abs(1 - dy - part[..., 1])
+            value = block.flow[rows[:, None], :, corner[..., 1] + dy, corner[..., 0] + dx]  # (n, K, 2)
+            total += weight[..., None] * value
+    return total

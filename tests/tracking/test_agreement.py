@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+from echo_keypoints.data.phantoms import VALIDATION_SEED
+from echo_keypoints.data.simulation import simulate_clip
+from echo_keypoints.evaluation.cases import exact_case
+from echo_keypoints.tracking import open_session
+from echo_keypoints.tracking.agreement import OUTLIER_PX, agreed
+from echo_keypoints.tracking.backends import load_backend
+from echo_keypoints.tracking.motion import Hops
+
+
+class KnownMotion:
+    """Measures the displacement of a true track, with a given error."""
+
+    def __init__(self, track, noise=0.0):
+        rng = np.random.default_rng(3)
+        self.hops = [
+            Hops(step, track[step:] - track[:-step] + rng.normal(0, noise, track[step:].shape))
+            for step in (1, 2)
+        ]
+
+    def along(self, points, first=0):
+        return [
+            Hops(h.step, h.displacement[first : first + len(points) - h.step])
+            for h in self.hops
+            if h.step < len(points)
+        ]
+
+
+def beating(length):
+    swing = np.sin(2 * np.pi * np.arange(length) / 30)[:, None, None]
+    return np.array([[100.0, 60], [104, 80], [112, 140], [116, 160]]) + swing * np.array([2.0, 8.0])
+
+
+def nothing(track):
+    return np.full_like(track, np.nan)
+
+
+@pytest.mark.parametrize("length", [2, 3, 40, 700])
+def test_noise_of_the_refined_points_is_averaged_out(length):
+    truth = beating(length)
+    refined = truth + np.random.default_rng(0).normal(0, 1.5, truth.shape)
+    track = agreed(KnownMotion(truth), refined, nothing(truth), 0.01)
+    assert track.shape == truth.shape
+    assert np.abs(track - truth).mean() < (0.5 if length > 3 else 0.9) * np.abs(refined - truth).mean()
+    if length > 3:
+        assert (
+            np.abs(np.diff(track - truth, axis=0)).mean()
+            < 0.1 * np.abs(np.diff(refined - truth, axis=0)).mean()
+        )
+
+
+def test_known_points_stay_and_the_track_leads_through_them():
+    truth = beating(60)
+    pins = nothing(truth)
+    pins[20], pins[50, 1] = truth[20], truth[50, 1]
+    track = agreed(KnownMotion(truth), truth + 5.0, pins, 0.001)
+    np.testing.assert_array_equal(track[20], truth[20])
+    np.testing.assert_array_equal(track[50, 1], truth[50, 1])
+    assert np.abs(track[15:25] - truth[15:25]).max() < 0.2  # not drawn to the refined points, 5 px off
+
+
+def test_points_that_jumped_elsewhere_do_not_pull():
+    truth = beating(60)
+    refined = truth.copy()
+    refined[25:32, 2] += (0, 15)
+    track = agreed(KnownMotion(truth), refined, nothing(truth), 0.1)
+    assert np.abs(track[25:32, 2] - truth[25:32, 2]).max() < 3
+    np.testing.assert_allclose(np.delete(track, 2, axis=1), np.delete(truth, 2, axis=1), atol=1e-6)
+
+
+def test_it_is_the_minimum_that_the_formula_names():
+    truth = beating(6)[:, :1]
+    motion = KnownMotion(truth, noise=0.3)
+    refined = truth + np.random.default_rng(1).normal(0, 1.0, truth.shape)
+    trust = 0.1
+
+    def cost(x):
+        points = x.reshape(truth.shape)
+        steps = sum(
+            ((points[h.step :] - points[: -h.step] - h.displacement) ** 2).sum() / h.step for h in motion.hops
+        )
+        square = ((points - refined) ** 2).sum(axis=-1)
+        return steps + trust * (OUTLIER_PX**2 * np.log1p(square / OUTLIER_PX**2)).sum()
+
+    best = minimize(cost, refined.ravel(), tol=1e-12).x.reshape(truth.shape)
+    np.testing.assert_allclose(agreed(motion, refined, nothing(truth), trust), best, atol=2e-3)
+
+
+def test_with_the_shipped_weights_tracks_are_steadier_and_closer():
+    errors = {True: [], False: []}
+    for seed in range(1, 5):
+        clip = simulate_clip(VALIDATION_SEED + seed, frame_count=32, fps=40, style="acoustic")
+        case = exact_case("phantom", clip.video, clip.points, clip.phase, clip.times_s, clip.mm_per_px)
+        query = case.true_query()
+        with open_session(case.clip, load_backend("onnx")) as session:
+            for motion, found in errors.items():
+                found.append(
+                    session.track(query=(query.frame, query.points), motion=motion).points_px - case.truth
+                )
+        np.testing.assert_array_equal(errors[True][-1][query.frame], 0)
+    moved, plain = np.stack(errors[True]), np.stack(errors[False])
+    assert np.linalg.norm(moved, axis=-1).mean() < 0.85 * np.linalg.norm(plain, axis=-1).mean()
+    steps = [np.linalg.norm(np.diff(error, axis=1), axis=-1).mean() for error in (plain, moved)]
+    assert steps[1] < 0.7 * steps[0]

@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+
+from echo_keypoints.tracking.motion import Motion
+from echo_keypoints.tracking.spool import FrameSpool
+
+
+class NumberedFlow:
+    """A back end for which frame t moves by (t % 16, t // 16) px, if it is filled with the grey value t."""
+
+    def __init__(self):
+        self.calls = []
+
+    def flow(self, reference, target):
+        self.calls.append((len(reference), reference.shape[1:]))
+        x, y = reference[:, ::2, ::2] % 16, reference[:, ::2, ::2] // 16
+        return np.stack((x, y), axis=1).astype(np.float32)
+
+
+def spool_of(length, size=64):
+    """Frame t is filled with the grey value t."""
+    spool = FrameSpool((size, size))
+    for t in range(length):
+        spool.append(np.full((size, size), t % 256, np.uint8))
+    return spool
+
+
+def test_every_pair_of_frames_is_read_at_its_own_place():
+    backend = NumberedFlow()
+    motion = Motion(backend, spool_of(80))
+    points = np.full((80, 4, 2), 30.25)
+    one, two = motion.along(points)
+    assert (one.step, two.step) == (1, 2)
+    t = np.arange(79)
+    np.testing.assert_allclose(one.displacement[..., 0], np.repeat((t % 16)[:, None], 4, 1))
+    np.testing.assert_allclose(one.displacement[..., 1], np.repeat((t % 256 // 16)[:, None], 4, 1))
+    assert two.displacement.shape == (78, 4, 2)
+
+
+def test_a_run_in_the_middle_reads_the_same():
+    motion = Motion(NumberedFlow(), spool_of(80))
+    whole = motion.along(np.full((80, 4, 2), 30.0))[1].displacement
+    part = Motion(NumberedFlow(), spool_of(80)).along(np.full((20, 4, 2), 30.0), first=25)[1].displacement
+    np.testing.assert_array_equal(part, whole[25:43])
+
+
+def test_flow_is_computed_around_the_points_and_kept():
+    backend = NumberedFlow()
+    motion = Motion(backend, spool_of(40, size=224))
+    points = np.full((40, 4, 2), 100.0)
+    motion.along(points)
+    assert [size for size, _ in backend.calls] == [32, 7, 32, 6]
+    assert all(max(shape) <= 80 and min(shape) % 16 == 0 for _, shape in backend.calls)
+    motion.along(points + 10)  # within the margin
+    assert len(backend.calls) == 4
+    motion.along(points + 60)
+    assert len(backend.calls) == 8
+
+
+def test_memory_is_bounded():
+    backend = NumberedFlow()
+    motion = Motion(backend, spool_of(200, size=224), memory_bytes=200_000)
+    motion.along(np.full((200, 4, 2), 100.0))
+    assert sum(block.flow.nbytes for block in motion._blocks.values()) <= 200_000
+
+
+@pytest.mark.parametrize("corner", [0.0, 223.0, -40.0, 400.0])
+def test_points_at_the_edge_and_beyond_are_read_at_the_edge(corner):
+    motion = Motion(NumberedFlow(), spool_of(5, size=224))
+    (one, _) = motion.along(np.full((5, 4, 2), corner))
+    np.testing.assert_allclose(one.displacement[:, 0, 0], np.arange(4))
+
+
+class PlaceFlow:
+    """A back end for which the flow at a pixel is that pixel's grey value, in x and in y."""
+
+    def flow(self, reference, target):
+        value = reference.reshape(len(reference), reference.shape[1] // 2, 2, -1, 2).mean(axis=(2, 4))
+        return np.stack((value, value), axis=1).astype(np.float32)
+
+
+def test_flow_is_read_bilinearly_between_its_samples():
+    spool = FrameSpool((64, 64))
+    for _ in range(3):
+        spool.append(np.broadcast_to(np.arange(64, dtype=np.uint8), (64, 64)).copy())
+    points = np.random.default_rng(0).uniform(10, 50, (3, 4, 2))
+    (one, _) = Motion(PlaceFlow(), spool).along(points)
+    np.testing.assert_allclose(one.displacement[..., 0], points[:-1, :, 0], atol=1e-4)
