@@ -15,9 +15,11 @@ from echo_keypoints.training.export import cloudy_frames, export_models
 
 @pytest.fixture(scope="module")
 def networks():
-    """Random networks, not trained; the steps of TR-net are not zero."""
+    """Random networks, not trained; the steps of TR-net are not zero, and the tissues differ."""
     torch.manual_seed(0)
-    sknet = SKNet.from_preset("small").eval()
+    sknet = SKNet.from_preset("small", tissue_classes=8).eval()
+    for head in sknet.tissue_heads:
+        torch.nn.init.normal_(head.weight)
     trnet = TRNet.from_preset("small", dim=32, depth=2, embedding=16).eval()
     torch.nn.init.normal_(trnet.step.weight, std=0.05)
     return sknet, trnet
@@ -43,6 +45,10 @@ def test_onnx_and_torch_give_the_same_tracks(models, networks):
     np.testing.assert_allclose(one.spread_px, other.spread_px, atol=0.05)
     for ours, theirs in zip(one.maps, other.maps, strict=True):
         np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-3)
+    assert one.tissue.shape == (4, 2, 56, 56) and one.tissue.dtype == other.tissue.dtype == np.uint8
+    assert len(np.unique(one.tissue[:, 0])) > 2 and one.tissue[:, 0].max() < 8
+    assert (one.tissue[:, 0] == other.tissue[:, 0]).mean() > 0.999
+    np.testing.assert_allclose(one.tissue[:, 1].astype(int), other.tissue[:, 1], atol=1)
     clip = coded_clip(26)
     tracks = [track_clip(clip, backend, reference=4) for backend in (onnx, torch_backend)]
     np.testing.assert_allclose(tracks[0].points_px, tracks[1].points_px, atol=0.05)
@@ -58,6 +64,29 @@ def test_onnx_and_torch_see_the_same_motion(models, size):
     one, other = (backend.flow(frames[:-1], frames[1:]) for backend in (onnx, torch_backend))
     assert one.shape == (5, 2, size[0] // 2, size[1] // 2) and np.abs(one).max() > 1
     np.testing.assert_allclose(one, other, atol=0.02)
+
+
+def test_tissues_are_those_of_the_network(networks):
+    frames = cloudy_frames(2)
+    with torch.no_grad():
+        logits = networks[0].forward_with_tissue(torch.from_numpy(frames)[:, None] / 255)[1]
+    certainty, label = logits.softmax(1).max(1)
+    seen = TorchBackend(*networks).detect(frames).tissue
+    assert (seen[:, 0] == label.numpy()).mean() > 0.999
+    np.testing.assert_allclose(seen[:, 1] / 255, certainty, atol=0.006)
+
+
+def test_a_network_without_labels_says_so(networks):
+    silent = TorchBackend(SKNet.from_preset("small").eval(), networks[1])
+    assert silent.detect(cloudy_frames(2)).tissue.shape == (2, 2, 56, 56)
+    assert not silent.detect(cloudy_frames(2)).tissue.any()
+
+
+def test_files_of_another_version_give_one_sentence(models, tmp_path):
+    for name in ("detector.onnx", "descriptor.onnx", "refiner.onnx"):
+        (tmp_path / name).write_bytes((models / "descriptor.onnx").read_bytes())
+    with pytest.raises(ModelError, match=r"detector\.onnx is of another version"):
+        load_backend("onnx", tmp_path)
 
 
 def test_detection_does_not_depend_on_the_batch_or_the_threads(models):

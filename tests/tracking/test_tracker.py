@@ -44,11 +44,13 @@ def test_clips_of_any_length_are_tracked_to_the_material_of_the_reference(length
 
 
 def test_a_long_clip_gives_the_same_track_with_bounded_memory():
-    kept = OracleBackend(150, noisy)
-    streamed = OracleBackend(150, noisy, map_bytes=10 * 1024 * 1024)
-    one, other = (track_clip(coded_clip(150), backend) for backend in (kept, streamed))
-    assert kept.largest_call == 150 and streamed.largest_call <= 48
+    kept = OracleBackend(300, noisy)
+    streamed = OracleBackend(300, noisy, map_bytes=10 * 1024 * 1024)
+    one, other = (track_clip(coded_clip(300), backend) for backend in (kept, streamed))
+    assert kept.largest_call == 300 and streamed.largest_call <= 48
     np.testing.assert_allclose(other.points_px, one.points_px, atol=0.05)
+    assert other.surroundings == one.surroundings and one.surroundings["certainty"] > 0.2
+    assert len(open_session(coded_clip(300), kept).detections.tissue) == 256
 
 
 def test_iterations_and_reference_can_be_chosen():

@@ -49,7 +49,7 @@ def assess(
         The result's ``quality``: the grade is that of the worst check, and ``not measurable`` where no beat was
         accepted.
     """
-    view = {**judge_view(tracks, curves, result.surroundings), "decision": view_decision}
+    view = {**judge_view(curves, result.surroundings), "decision": view_decision}
     checks = [
         _view_check(view),
         _scale_check(result.clip),

@@ -150,8 +150,9 @@ class SKNet(nn.Module):
             the full-resolution stream joins at the end.
         blocks: residual blocks of each of the trunk's streams in one module.
         modules: exchange modules in the trunk's stages with 2, 3 and 4 streams.
-        tissue_classes: classes of the auxiliary dense labelling at stride 4 (0: none). It only helps training:
-            a network that has to say where ventricle, atrium and aorta are mistakes them less often.
+        tissue_classes: classes of the auxiliary dense labelling at stride 4 (0: none). It helps training, since
+            a network that has to say where ventricle, atrium and aorta are mistakes them less often, and it tells
+            whether the view is the right one (`tracking.surroundings`).
     """
 
     def __init__(
@@ -207,18 +208,30 @@ class SKNet(nn.Module):
     def features(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Heat-maps ``(B, landmarks, H, W)`` and the context features F_cp at strides 1, 2, 4, 8; see `streams`."""
         streams = self.streams(x, context)
-        return _vote(self.heads, streams), tuple(streams[: len(STRIDES)])
+        return self.landmarks(streams), tuple(streams[: len(STRIDES)])
+
+    def landmarks(self, streams: Sequence[Tensor]) -> Tensor:
+        """Heat-maps ``(B, landmarks, H, W)`` that all the streams vote for."""
+        return _vote(self.heads, streams)
+
+    def tissue(self, streams: Sequence[Tensor]) -> Tensor:
+        """Logits ``(B, tissue_classes, H/4, W/4)`` of the auxiliary labelling.
+
+        Raises:
+            ValueError: the network has none.
+        """
+        if self.tissue_heads is None:
+            raise ValueError("this SKNet was built without tissue_classes")
+        return _vote(self.tissue_heads, streams[2:])
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Heat-maps ``(B, landmarks, H, W)``, about 1 on a landmark; see `streams` for the arguments."""
         return self.features(x, context)[0]
 
     def forward_with_tissue(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Heat-maps, and the logits ``(B, tissue_classes, H/4, W/4)`` of the auxiliary labelling (training only)."""
-        if self.tissue_heads is None:
-            raise ValueError("this SKNet was built without tissue_classes")
+        """Heat-maps and the logits of `tissue`."""
         streams = self.streams(x, context)
-        return _vote(self.heads, streams), _vote(self.tissue_heads, streams[2:])
+        return self.landmarks(streams), self.tissue(streams)
 
 
 def _vote(heads: nn.ModuleList, streams: Sequence[Tensor]) -> Tensor:

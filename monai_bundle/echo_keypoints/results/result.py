@@ -58,7 +58,7 @@ class AnalysisResult:
         models: file name of every model used, to its SHA-256.
         anchors: the frames that a person set, in order.
         automatic_px: ``(T, 4, 2)`` the tracks before any anchor, or None where there is no anchor.
-        surroundings: what the picture looks like around the points (`tracking.surroundings`); empty where unknown.
+        surroundings: which tissues are seen around the points (`tracking.surroundings`); empty where unknown.
         clip_sha256: SHA-256 of the clip's file, or None where there is no single file.
         beats, measurements, quality: plain JSON data of the later rooms.
         audit: who changed what, oldest first.

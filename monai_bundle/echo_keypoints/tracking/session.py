@@ -195,7 +195,7 @@ class Session:
             confidence=confidence_model()(features),
             detections_px=self.letterbox.to_original(seen.points),
             features=features,
-            surroundings=surroundings(self.spool.read, points),
+            surroundings=surroundings(seen.tissue, points),
             letterbox=self.letterbox,
             backend=self.backend.name,
             models=dict(self.backend.models),

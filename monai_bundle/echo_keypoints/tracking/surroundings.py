@@ -1,80 +1,101 @@
-"""What the picture looks like around the tracked calliper: what a parasternal long axis has and other views have not.
+"""Whether the tissues lie around the calliper as in a parasternal long axis, by what the detector labels.
 
-*Contrast*: the two walls are brighter than the cavity between them. *Valves*: to the right of the calliper, where by
-convention the base of the heart is, leaflets and cusps beat in the picture, and to the left the apical cavity is quiet;
-in a short axis neither side has a valve. A clip that is shown the other way round looks as if it had none.
+*Layers*: along the calliper follow septum, left ventricle and posterior wall. *Base*: to the right of the calliper,
+where by convention the base of the heart is, lie the left atrium behind and the aorta in front. *Certainty*: how sure
+the labels are. They are learned from long axes alone: other views are forced into the same few names, and show it by
+doubt, by layers in the wrong place and by an aorta that is not there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
-FRAMES = 48
-"""So many frames of a clip are looked at."""
+from echo_keypoints.anatomy import SEGMENTS, TISSUES
 
-_LEAST_FRAMES = 3
-_ALONG = np.linspace(-0.15, 0.15, 7)  # of the cavity's diameter
-_ACROSS = np.linspace(-0.3, 0.3, 7)
-_BESIDE = np.linspace(0.4, 1.2, 20)
-_BESIDE_ACROSS = np.linspace(-0.45, 0.45, 20)
-_FLOOR = 10.0  # grey values: less contrast is none
-_STILL = 1.0  # grey values: less change is none
+TISSUE_FRAMES = 256
+"""Labels of so many frames of a clip are kept, evenly spread."""
+
+_STRIDE = 4
+_LAYERS = [TISSUES.index(name) for name in ("septum", "LV", "posterior wall")]
+_ALONG = np.linspace(0.1, 0.9, 9)  # of each segment: its ends are borders
+_BESIDE = 0.1  # diameters of the cavity from the calliper
+_ATRIUM, _AORTA = 0.15, 0.10  # areas of a full sight, in squared diameters
+_ATRIUM_FROM, _AORTA_TO = -0.1, 0.4  # down the calliper, in diameters from the cavity's middle
+_LEAST_PX = 2.0
+
+Labels = NDArray[np.uint8]
+"""``(2, h, w)`` or ``(N, 2, h, w)``: label and certainty (`Detections.tissue`)."""
 
 
-def surroundings(
-    frames: Callable[[int, int], NDArray[np.uint8]], points: NDArray[np.float64]
-) -> dict[str, float]:
-    """Look at the calliper's surroundings.
+def tissue_frames(count: int) -> NDArray[np.intp]:
+    """Give the frames of a clip of `count` frames whose labels are looked at, in order."""
+    return np.unique(np.linspace(0, count - 1, min(count, TISSUE_FRAMES)).astype(np.intp))
+
+
+def surroundings(tissue: Labels, points: NDArray[np.float64]) -> dict[str, float]:
+    """Look at the labels around the calliper.
 
     Args:
-        frames: gives the model-space frames ``start .. stop - 1``.
-        points: ``(T, 4, 2)`` the track, model px.
+        tissue: ``(K, 2, h, w)`` of the frames of `tissue_frames`.
+        points: ``(T, 4, 2)`` the track, model px, of all frames.
 
     Returns:
-        ``contrast``: (walls - cavity) / (walls + cavity), median over frames, -1 to 1. ``valves``: log of the
-        deviation over time to the right of the calliper, over that to the left, beside its median place. Empty
-        where there are fewer than 3 frames or the calliper has no length.
+        ``layers``: share of a segment that lies on its tissue, each place weighed by the certainty of its label;
+        the worst segment counts. ``base``: geometric mean of the areas of atrium and aorta where they belong, 1
+        from a full sight. ``certainty``: mean over what is labelled. All from 0 to 1, medians over frames. Empty
+        where the network does not label or the calliper has no length.
     """
-    chosen = np.unique(np.linspace(0, len(points) - 1, FRAMES).astype(int))
-    chosen = chosen[np.linalg.norm(points[chosen, 2] - points[chosen, 1], axis=-1) > 2]
-    if len(chosen) < _LEAST_FRAMES:
+    points = points[tissue_frames(len(points))]
+    lengths = np.linalg.norm(points[:, 2] - points[:, 1], axis=-1)
+    frames = np.flatnonzero(lengths > _LEAST_PX)
+    if not tissue[:, 1].any() or not len(frames):
         return {}
-    video = np.concatenate([frames(int(t), int(t) + 1) for t in chosen])
-    contrast = float(np.median([_contrast(f, p) for f, p in zip(video, points[chosen], strict=True)]))
-    still = np.median(points[chosen], axis=0)
-    change = video.std(axis=0)
-    right, left = (_grey(change, still, side * _BESIDE, _BESIDE_ACROSS) for side in (1, -1))
-    valves = float(np.log(max(right, _STILL) / max(left, _STILL)))
-    return {"contrast": round(contrast, 4), "valves": round(valves, 4)}
+    rows = [
+        (*_layers(tissue[t], at := to_label_px(points[t])), *_base(tissue[t], at), _certainty(tissue[t]))
+        for t in frames
+    ]
+    *layers, atrium, aorta, certainty = np.median(rows, axis=0)
+    values = {"layers": min(layers), "base": np.sqrt(atrium * aorta), "certainty": certainty}
+    return {name: round(float(value), 4) for name, value in values.items()}
 
 
-def _contrast(frame: NDArray[np.uint8], points: NDArray[np.float64]) -> float:
-    """Contrast of walls and cavity in one frame."""
-    across = points[2] - points[1]
-    walls = 0.0
-    for i in (0, 2):
-        offset = (points[i] + points[i + 1]) / 2 - (points[1] + points[2]) / 2
-        place = float(offset @ across / (across @ across))
-        walls += _grey(frame, points, _ALONG, np.array([place])) / 2
-    cavity = _grey(frame, points, _ALONG, _ACROSS)
-    return (walls - cavity) / max(walls + cavity, _FLOOR)
+def to_label_px(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Model pixels → pixels of the labels."""
+    return (points - (_STRIDE - 1) / 2) / _STRIDE
 
 
-def _grey(
-    picture: NDArray[np.number], points: NDArray[np.float64], u: NDArray[np.float64], v: NDArray[np.float64]
-) -> float:
-    """Mean of a picture over a grid around the cavity's middle: ``u`` to the right of the calliper, ``v`` down it.
+def _layers(tissue: Labels, points: NDArray[np.float64]) -> list[float]:
+    """Share of each segment on its tissue."""
+    label, certainty = tissue
+    height, width = label.shape
+    shares = []
+    for layer, segment in zip(_LAYERS, SEGMENTS, strict=True):
+        spots = points[segment.start] + _ALONG[:, None] * (points[segment.end] - points[segment.start])
+        x, y = np.rint(np.clip(spots, 0, (width - 1, height - 1))).astype(int).T
+        shares.append(float(np.mean((label[y, x] == layer) * certainty[y, x])) / 255)
+    return shares
 
-    Both are in diameters of the cavity. Outside of the picture everything is 0.
-    """
+
+def _base(tissue: Labels, points: NDArray[np.float64]) -> tuple[float, float]:
+    """Sights of atrium and aorta, 0 to 1."""
+    label, certainty = tissue
     down = points[2] - points[1]
-    right = np.array([down[1], -down[0]])
-    spots = (points[1] + points[2]) / 2 + u[:, None, None] * right + v[None, :, None] * down
-    x, y = np.rint(spots[..., 0]), np.rint(spots[..., 1])
-    height, width = picture.shape
-    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    values = picture[np.clip(y, 0, height - 1).astype(int), np.clip(x, 0, width - 1).astype(int)]
-    return float(np.where(inside, values, 0).mean())
+    right, area = np.array([down[1], -down[0]]), down @ down
+    y, x = np.indices(label.shape)
+    offset = np.stack((x, y), axis=-1) - (points[1] + points[2]) / 2
+    beside, below = offset @ right / area > _BESIDE, offset @ down / area
+
+    def sight(name: str, where: NDArray[np.bool_], full: float) -> float:
+        seen = (label == TISSUES.index(name)) & where
+        return min(float(certainty[seen].sum(dtype=float)) / 255 / (area * full), 1.0)
+
+    return (
+        sight("LA", beside & (below > _ATRIUM_FROM), _ATRIUM),
+        sight("aorta", beside & (below < _AORTA_TO), _AORTA),
+    )
+
+
+def _certainty(tissue: Labels) -> float:
+    label, certainty = tissue
+    return float(certainty[label > 0].mean()) / 255 if label.any() else 0.0

@@ -28,7 +28,7 @@ class Tracking:
         automatic_px: ``(T, 4, 2)`` the track without anchors: what `points_px` was before they were set.
         detections_px: ``(T, 4, 2)`` the detector's points of each frame on its own.
         features: ``(T, 4, 6)`` what the confidence was computed from (`confidence.FEATURES`).
-        surroundings: what the picture looks like around the points (`tracking.surroundings`).
+        surroundings: which tissues are seen around the points (`tracking.surroundings`).
         letterbox: original pixels ↔ model space.
         backend: name of the inference engine.
         models: file name of every model used → its sha256.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain, islice
 
 import numpy as np
@@ -17,6 +18,7 @@ from echo_keypoints.tracking.letterbox import LetterBox
 from echo_keypoints.tracking.region import REGION_FRAMES, scan_region
 from echo_keypoints.tracking.session import Progress, Session
 from echo_keypoints.tracking.spool import FrameSpool
+from echo_keypoints.tracking.surroundings import tissue_frames
 from echo_keypoints.tracking.track import Tracking
 
 MAPS_BYTES = 288 * 1024 * 1024
@@ -139,6 +141,7 @@ def _detect(
 ) -> Detections:
     """Detect in all frames; a clip whose maps are not kept goes through in blocks."""
     total, done = len(spool), 0
+    looked_at = tissue_frames(total)
 
     def advance(count: int) -> None:
         nonlocal done
@@ -147,12 +150,14 @@ def _detect(
             progress("detect", done, total)
 
     if keep_maps:
-        return backend.detect(spool.read(0, total), contexts.of(0, total), advance)
+        whole = backend.detect(spool.read(0, total), contexts.of(0, total), advance)
+        return replace(whole, tissue=whole.tissue[looked_at])
     starts = range(0, total, _DETECT_BLOCK)
     blocks = []
     for start in starts:
         stop = min(start + _DETECT_BLOCK, total)
         seen = backend.detect(spool.read(start, stop), contexts.of(start, stop), advance)
-        blocks.append((seen.points, seen.peak, seen.spread_px))
-    points, peak, spread_px = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
-    return Detections(points, peak, spread_px, maps=())
+        inside = looked_at[(looked_at >= start) & (looked_at < stop)] - start
+        blocks.append((seen.points, seen.peak, seen.spread_px, seen.tissue[inside]))
+    points, peak, spread_px, tissue = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+    return Detections(points, peak, spread_px, (), tissue)

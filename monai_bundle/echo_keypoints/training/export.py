@@ -92,7 +92,7 @@ def export_onnx(sknet: SKNet, trnet: TRNet, folder: Path) -> None:
     frames = torch.from_numpy(cloudy_frames(trnet.window))
     with torch.no_grad():
         contexts = torch.from_numpy(temporal_context(frames.numpy())).repeat(len(frames), 1, 1, 1)
-        points, _, _, *maps = detector(frames, contexts)
+        points, _, _, *maps, _ = detector(frames, contexts)
         # Contiguous copies: the exporter would otherwise tie the inputs to each other.
         first = [level[:1].clone() for level in maps]
         reference = points[:1].clone()
@@ -106,7 +106,7 @@ def export_onnx(sknet: SKNet, trnet: TRNet, folder: Path) -> None:
         detector,
         (two, contexts[:2].clone()),
         ["frames", "contexts"],
-        ["points", "peak", "spread_px", *levels],
+        ["points", "peak", "spread_px", *levels, "tissue"],
         ({0: batch}, {0: batch}),
     )
     _write(folder / DESCRIPTOR, DescriptorGraph(trnet), ([*first, reference],), [*levels, "points"], known)

@@ -1,9 +1,9 @@
-"""Fitting the doubt about the view: phantoms as they are, phantoms turned so that they are none, and real clips.
+"""Fitting the doubt about the view: phantoms of this and of other views, and real clips.
 
 ``python -m echo_keypoints.training.view_calibration --data FOLDER`` tracks everything with the shipped weights, prints
-the score of every clip by a model that has not seen its like, and writes the model that inference reads. Run it again
-whenever the weights change. FOLDER holds real clips in ``plax/``, ``plax_colour/`` and ``other_views/``; without it
-only phantoms count.
+how every clip is judged by models that have not seen its maker, or no real clip at all, and writes the model that
+inference reads. Run it again whenever the weights change. FOLDER holds real clips in ``plax/``, ``plax_colour/``
+and ``other_views/``; without it only phantoms count.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from echo_keypoints.analysis import analyze_source
 from echo_keypoints.biomarkers.view import EVIDENCE, MODEL_FILE, ViewModel
 from echo_keypoints.clip import Clip, ClipHeader, ClipSource
 from echo_keypoints.data.phantoms import VALIDATION_SEED
-from echo_keypoints.data.simulation import simulate_clip
+from echo_keypoints.data.simulation import SimulatedClip, simulate_clip
+from echo_keypoints.data.simulation.other_views import VIEWS, simulate_other_view
 from echo_keypoints.errors import EchoKeypointsError
 from echo_keypoints.readers import open_clip
 from echo_keypoints.tracking.backends import Backend, load_backend
@@ -32,7 +33,8 @@ FOLDERS = {"plax": True, "plax_colour": True, "other_views": False}
 _FRAMES = 32
 _STEPS, _RATE = 4000, 0.5
 _RIDGE = 0.002  # per sample, on weights of evidence that runs from 0 to 1
-_PHANTOM_SHARE = 0.25  # weight of all phantoms together, against the real clips
+_PHANTOM_SHARE = 0.5  # weight of all phantoms together, against the real clips
+_OTHERS = 3  # other views of each phantom, in turn
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,18 +97,19 @@ def examples_of(backend: Backend, data: Path | None, phantoms: int) -> Iterator[
     Args:
         backend: the networks.
         data: folder of real clips, or None.
-        phantoms: how many.
+        phantoms: how many hearts; each is seen in the parasternal long axis and in three other views.
     """
-    for seed in range(VALIDATION_SEED, VALIDATION_SEED + phantoms):
-        made = simulate_clip(seed, frame_count=_FRAMES)
-        times = made.times_s.astype(np.float64)
-        turned = [made.video, np.rot90(made.video, 1 + 2 * (seed % 2), (1, 2)), made.video[:, ::-1]]
-        for name, video in zip(("upright", "on its side", "upside down"), turned, strict=True):
-            pixels = np.ascontiguousarray(video)
-            count, height, width = pixels.shape
-            header = ClipHeader(f"phantom {seed}", count, height, width, times, "simulation")
-            evidence = _evidence(Clip(header, pixels), backend)
-            yield Example(f"phantom {seed} {name}", f"phantom {seed}", name == "upright", False, evidence)
+    for number in range(phantoms):
+        seed = VALIDATION_SEED + number
+        others = [VIEWS[(_OTHERS * number + i) % len(VIEWS)] for i in range(_OTHERS)]
+        for view in (None, *others):
+            made = (
+                simulate_other_view(seed, view, frame_count=_FRAMES)
+                if view
+                else simulate_clip(seed, frame_count=_FRAMES)
+            )
+            evidence = _evidence(_clip(made), backend)
+            yield Example(f"{view or 'PLAX'} {seed}", f"phantom {seed}", view is None, False, evidence)
     for folder, plax in FOLDERS.items() if data else ():
         assert data is not None
         for path in sorted(p for p in (data / folder).iterdir() if p.suffix not in (".json", ".txt", ".csv")):
@@ -117,37 +120,61 @@ def examples_of(backend: Backend, data: Path | None, phantoms: int) -> Iterator[
             yield Example(f"{folder}/{path.name}", path.name.split("_")[0], plax, True, evidence)
 
 
+def _clip(made: SimulatedClip) -> Clip:
+    count, height, width = made.video.shape
+    times = made.times_s.astype(np.float64)
+    return Clip(ClipHeader(f"phantom {made.seed}", count, height, width, times, "simulation"), made.video)
+
+
 def _evidence(clip: Clip | ClipSource, backend: Backend) -> NDArray[np.float64]:
     view = analyze_source(clip, backend=backend).quality["view"]
     return np.array([view["evidence"][name] for name in EVIDENCE])
 
 
+def judged(examples: Sequence[Example]) -> tuple[str, NDArray[np.float64]]:
+    """Judge every example by models that have not seen it.
+
+    Returns:
+        How often they were right, in words, and the scores ``(N, 2)``: by a model without the example's group, and
+        by one without any real clip (phantoms: by the same as before).
+    """
+    real = np.array([example.real for example in examples])
+    plax = np.array([example.plax for example in examples])
+    left_out = held_out_scores(examples)
+    blind = left_out
+    if 0 < real.sum() < len(real):
+        model = fit_view([example for example in examples if not example.real])
+        blind = np.where(real, model(np.stack([example.evidence for example in examples])), left_out)
+    scores = np.stack([left_out, blind], axis=-1)
+    told = []
+    for column, kind, chosen in (
+        (0, "real clips, maker left out", real),
+        (1, "real clips, none of them known", real),
+        (0, "phantoms, heart left out", ~real),
+    ):
+        right = (scores[:, column] >= 0.5) == plax
+        counts = [f"{right[of_view].sum()} of {of_view.sum()}" for of_view in (chosen & plax, chosen & ~plax)]
+        told.append(f"{kind}: PLAX {counts[0]}, others {counts[1]}")
+    return "right on " + "; ".join(told), scores
+
+
 def main(arguments: list[str] | None = None) -> None:
-    """Fit the doubt about the view and write it; print how it does on clips of makers that it has not seen."""
+    """Fit the doubt about the view and write it; print how it does on clips that it has not seen."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder of real clips")
-    parser.add_argument("--phantoms", type=int, default=16, metavar="N")
+    parser.add_argument("--phantoms", type=int, default=32, metavar="N", help="hearts (default: 32)")
     parser.add_argument(
         "--models", type=Path, metavar="DIR", help="folder of the weights (default: the shipped)"
     )
     options = parser.parse_args(arguments)
     backend = load_backend("onnx", models_dir=options.models)
     examples = list(tqdm(examples_of(backend, options.data, options.phantoms), unit="clip"))
-    scores = held_out_scores(examples)
-    right = (scores >= 0.5) == np.array([example.plax for example in examples])
-    for example, score in zip(examples, scores, strict=True):
-        if example.real:
-            print(
-                f"{score:.2f} {'PLAX ' if example.plax else 'other'} {example.name:48} "
-                + " ".join(f"{value:.2f}" for value in example.evidence)
-            )
-    told = []
-    for real, kind in ((True, "real clips"), (False, "phantoms")):
-        for plax, view in ((True, "PLAX"), (False, "other")):
-            of_kind = np.array([e.real == real and e.plax == plax for e in examples])
-            if of_kind.any():
-                told.append(f"{view} {kind} {int(right[of_kind].sum())} of {int(of_kind.sum())}")
-    fitted_on = "right on groups left out: " + ", ".join(told)
+    fitted_on, scores = judged(examples)
+    print("maker left out, no real clip known:")
+    for example, both in zip(examples, scores, strict=True):
+        values = " ".join(f"{value:.2f}" for value in example.evidence)
+        view = "PLAX " if example.plax else "other"
+        print(f"{both[0]:.2f} {both[1]:.2f} {view} {example.name:48} {values}")
     model = fit_view(examples, fitted_on)
     print(fitted_on, dict(zip(EVIDENCE, model.weights, strict=True)), sep="\n")
     MODEL_FILE.write_text(model.to_json(), encoding="utf-8")

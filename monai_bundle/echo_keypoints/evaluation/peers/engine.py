@@ -86,7 +86,7 @@ class TRNetTracker:
 
     Args:
         engine: with the weights.
-        options: of `Session.track`: ``reference``, ``iterations``, ``consensus``.
+        options: of `Session.track`: ``reference``, ``iterations``, ``consensus``, ``motion``.
     """
 
     def __init__(self, engine: Engine, **options: Any) -> None:

@@ -68,10 +68,10 @@ def _flownet(chained: bool, engine: Engine) -> Tracker:
 
 TRACKERS: dict[str, Entry] = {
     "sknet": Entry("SK-net, each frame alone", SKNetTracker, from_query=False, ours=True),
-    "trnet": Entry("TR-net", TRNetTracker, ours=True),
+    "trnet": Entry("TR-net with the motion between near frames", TRNetTracker, ours=True),
     "trnet_plain": Entry(
-        "TR-net, as in the paper: the reference is not corrected",
-        partial(TRNetTracker, consensus=False),
+        "TR-net alone, as in the paper",
+        partial(TRNetTracker, consensus=False, motion=False),
         ours=True,
         default=False,
     ),

@@ -56,7 +56,7 @@ def table_5(context: Context) -> list[Report]:
         for consensus in (False, True):
             name = f"{reference}{'+' * consensus}"
             title = f"{reference}{', corrected by all detections' * consensus}"
-            make = partial(TRNetTracker, reference=reference, consensus=consensus)
+            make = partial(TRNetTracker, reference=reference, consensus=consensus, motion=False)
             entries[name] = Entry(title, make, ours=True)
             paper[name] = reference
     reports = []
@@ -130,7 +130,7 @@ def _engines(context: Context, variants: Sequence[Variant]) -> dict[Variant, Eng
 
 
 def _entry(title: str, engine: Engine, **options: int) -> Entry:
-    make = lambda _: TRNetTracker(engine, consensus=False, **options)  # noqa: E731
+    make = lambda _: TRNetTracker(engine, consensus=False, motion=False, **options)  # noqa: E731
     return Entry(title, make, ours=True, weights=(engine.weights("sknet.pt"), engine.weights("trnet.pt")))
 
 

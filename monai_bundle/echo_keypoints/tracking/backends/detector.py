@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from echo_keypoints.networks.sknet import SKNet
+from echo_keypoints.networks.sknet import STRIDES, SKNet
 from echo_keypoints.networks.trnet import TRNet
 from echo_keypoints.tracking.decode import REACH, SHARPNESS, SMALLEST_PEAK, SPREAD_NORM
 
@@ -77,8 +77,16 @@ class Detector(nn.Module):
             contexts: ``(N, 2, H, W)`` float32, zeros where not known (`tracking.context`).
 
         Returns:
-            Points ``(N, 4, 2)``, peak ``(N, 4)``, spread ``(N, 4)``, then the maps.
+            Points ``(N, 4, 2)``, peak ``(N, 4)``, spread ``(N, 4)``, then the maps, and last the tissue
+            ``(N, 2, H/4, W/4)`` uint8 (`Detections.tissue`), zeros from an SK-net without that head.
         """
         x = frames.unsqueeze(1).float() / 255
-        heatmaps, features = self.sknet.features(x, contexts)
-        return *self.decoder(heatmaps), *self.trnet.encode(x, features)
+        streams = self.sknet.streams(x, contexts)
+        maps = self.trnet.encode(x, tuple(streams[: len(STRIDES)]))
+        return *self.decoder(self.sknet.landmarks(streams)), *maps, self._tissue(streams)
+
+    def _tissue(self, streams: list[Tensor]) -> Tensor:
+        if self.sknet.tissue_heads is None:
+            return torch.zeros_like(streams[2][:, :1]).repeat(1, 2, 1, 1).to(torch.uint8)
+        certainty, label = self.sknet.tissue(streams).float().softmax(dim=1).max(dim=1)
+        return torch.stack((label.to(torch.uint8), (255 * certainty).to(torch.uint8)), dim=1)

@@ -60,6 +60,9 @@ class OnnxBackend:
         self._size = self._detector.get_inputs()[0].shape[1:]
         self._inputs = [node.name for node in self._refiner.get_inputs()]
         self.window = int(self._refiner.get_inputs()[-1].shape[1])
+        if self._detector.get_outputs()[-1].name != "tissue":
+            raise ModelError(f"{DETECTOR} is of another version; install the package again.")
+        self._tissue_shape = self._map_shapes.pop()
 
     @property
     def map_bytes(self) -> int:
@@ -78,18 +81,19 @@ class OnnxBackend:
         count = len(frames)
         points, peak, spread = np.empty((count, 4, 2)), np.empty((count, 4)), np.empty((count, 4))
         maps = tuple(np.empty((count, *shape), np.float32) for shape in self._map_shapes)
+        tissue = np.empty((count, *self._tissue_shape), np.uint8)
 
         def one(index: int) -> None:
             inputs = {"frames": frames[index : index + 1], "contexts": contexts[index][None]}
             outputs = self._detector.run(None, inputs)
-            for target, value in zip((points, peak, spread, *maps), outputs, strict=True):
+            for target, value in zip((points, peak, spread, *maps, tissue), outputs, strict=True):
                 target[index] = value[0]
 
         with ThreadPoolExecutor(self._threads) as pool:
             for _ in pool.map(one, range(count)):
                 if progress:
                     progress(1)
-        return Detections(points, peak, spread, maps)
+        return Detections(points, peak, spread, maps, tissue)
 
     def describe(self, maps: Maps, index: int, points: NDArray[np.float64]) -> Descriptors:
         """Remember the landmarks ``(4, 2)`` of one frame of the maps."""

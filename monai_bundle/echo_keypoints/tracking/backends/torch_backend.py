@@ -105,7 +105,7 @@ class TorchBackend:
             if progress:
                 progress(len(batch))
         points, peak, spread = (_numpy(part) for part in outputs[:3])
-        return Detections(points, peak, spread, tuple(outputs[3:]))
+        return Detections(points, peak, spread, tuple(outputs[3:-1]), outputs[-1].cpu().numpy())
 
     @torch.inference_mode()
     def describe(self, maps: Maps, index: int, points: NDArray[np.float64]) -> Descriptors:
