@@ -133,6 +133,18 @@ def test_a_process_keeps_to_its_threads(clips, output, options):
         cv2.setNumThreads(before)
 
 
+def test_a_plain_installation_without_opencv_is_enough(tmp_path):
+    code = (
+        "import sys; sys.modules['cv2'] = None\n"
+        "import echo_keypoints.batch.run\n"
+        "from echo_keypoints.batch.job import Job, Options, process\n"
+        f"job = Job('no.dcm', {str(tmp_path / 'no.dcm')!r}, {str(tmp_path / 'out')!r}, 'no')\n"
+        "print(process(job, Options()).reason)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "no.dcm" in done.stdout and "fault of the software" not in done.stdout
+
+
 def test_a_lost_result_is_told_and_made_again(clips, output, options):
     run_batch(clips, output, Here(), options)
     (output / "a" / "result.json").unlink()

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-import cv2
-
 from echo_keypoints.batch.states import FAILED, state_of
 from echo_keypoints.errors import EchoKeypointsError
 from echo_keypoints.processing import Outputs, analyze_into
@@ -81,7 +79,7 @@ class Outcome:
 def process(job: Job, options: Options) -> Outcome:
     """Analyse one clip and write its files; whatever goes wrong becomes the reason of a failure."""
     start = time.perf_counter()
-    cv2.setNumThreads(options.threads)  # by itself OpenCV takes all cores, in every process
+    _limit_opencv(options.threads)
     try:
         result, folder = analyze_into(
             Path(job.clip),
@@ -104,6 +102,15 @@ def process(job: Job, options: Options) -> Outcome:
         where = f"{Path(place.filename).name}:{place.lineno}"
         reason = f"{Path(job.clip).name} met a fault of the software ({type(error).__name__} at {where})."
     return failure(job, reason, time.perf_counter() - start)
+
+
+def _limit_opencv(threads: int) -> None:
+    """By itself OpenCV, which a plain installation does not have, takes all cores in every process."""
+    try:
+        import cv2
+    except ImportError:
+        return
+    cv2.setNumThreads(threads)
 
 
 def failure(job: Job, reason: str, seconds: float) -> Outcome:
