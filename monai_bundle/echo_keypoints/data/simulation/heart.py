@@ -90,8 +90,9 @@ class Heart:
 
     @property
     def landmark_u(self) -> float:
-        """Where along the axis the landmarks lie: just below the tips of the closed leaflets (ASE 2015)."""
-        return self.base_length + float(self.coaptation[0]) - 1.0
+        """Where along the axis the landmarks lie: just below the leaflets' tips (ASE 2015), which reach furthest when
+        they point along the axis."""
+        return self.base_length - self.anterior_leaflet - 1.0
 
     def cavity(self, u: FloatArray, side: int) -> FloatArray:
         """Distance of the endocardium from the axis at end-diastole; `side` -1 septum, +1 posterior."""
