@@ -29,8 +29,8 @@ STRATEGIES = {
 
 _UNSURE = ("disagreement_px", "doubt")
 _DIVERSITY = 0.25
-"""What ``informed`` is made of. On phantoms implausibility and diversity alone find no more wrong clips than chance
-does (docs/annotation.md); diversity keeps it from choosing the same kind of clip again and again."""
+"""What ``informed`` is made of. On phantoms these two find the most wrong clips, implausibility fewer, and diversity
+alone no more than chance does (docs/annotation.md); it keeps from choosing the same kind of clip again and again."""
 
 _SIGNAL = {"disagreement": "disagreement_px", "confidence": "doubt", "implausible": "implausibility"}
 

@@ -69,7 +69,7 @@ def compare(curves: Mapping[str, Mapping[int, Curve]]) -> dict[str, Any]:
     Returns:
         Strategy → ``{"over_the_curve", "at_the_end", "level_px", "clips_needed", "baseline_clips_needed"}``: `Gain`
         of the mean error of all points with labels (the primary measure), and of the last one; and how many
-        labelled clips the mean curves need to reach the lowest error of the baseline's.
+        labelled clips the mean curves need to reach the lowest error of the strategy's; None: not with so many.
     """
     found: dict[str, Any] = {}
     for strategy, mine in curves.items():
@@ -78,7 +78,7 @@ def compare(curves: Mapping[str, Mapping[int, Curve]]) -> dict[str, Any]:
             continue
         ours, theirs = (_errors(curves[name], pools) for name in (strategy, BASELINE))
         labelled = [point["labelled"] for point in mine[pools[0]]]
-        level = float(theirs.mean(axis=0).min())
+        level = float(ours.mean(axis=0).min())
         found[strategy] = {
             "over_the_curve": asdict(gain(ours[:, 1:].mean(axis=1), theirs[:, 1:].mean(axis=1))),
             "at_the_end": asdict(gain(ours[:, -1], theirs[:, -1])),

@@ -50,7 +50,7 @@ class Protocol:
     unseen_every: int = 4
     step: int = 2
     rounds: int = 3
-    updates: int = 40
+    updates: int = 30
     learning_rate: float = 1e-3
     first_repeat: int = 0
     repeats: int = 8
