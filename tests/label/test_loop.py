@@ -29,6 +29,9 @@ from echo_keypoints.label_client import (
 from echo_keypoints.results import load_result
 from echo_keypoints.tracking import Anchor, load_backend
 
+SETTLE_S = 2.0
+"""The server looks through its folder at most this often."""
+
 
 def test_clips_are_listed_as_they_are(server: Server, clip_files: Path, tmp_path: Path) -> None:
     client = server.client()
@@ -156,6 +159,7 @@ def test_strategies_explain_and_pass_over_what_is_final(server: Server) -> None:
 
 def test_eight_clients_at_once_get_their_own_results_and_info_answers(server: Server) -> None:
     alone = {clip: server.client().infer("trnet", clip).points_px for clip in CLIPS}
+    _add_sample(server, "cold.dcm")
     waits: list[float] = []
     done = threading.Event()
 
@@ -178,21 +182,21 @@ def test_eight_clients_at_once_get_their_own_results_and_info_answers(server: Se
             server.client(f"reader {number}").infer("refine", clip, anchors=[anchor]).points_px,
         )
 
-    with ThreadPoolExecutor(8) as pool:
+    with ThreadPoolExecutor(9) as pool:
+        cold = pool.submit(server.client().infer, "trnet", "long/cold.dcm")
         answers = list(pool.map(work, range(8)))
+        assert cold.result().clip.frame_count == 60
     done.set()
     watcher.join()
     for clip, number, points in answers:
         np.testing.assert_allclose(points[number], alone[clip][number] + number, atol=1e-3)
-    assert np.median(waits) < 0.5, waits
+    assert np.quantile(waits, 0.95) < 0.5, waits
 
 
 def test_refinement_of_a_ready_clip_is_interactive(server: Server) -> None:
     """Under half a second of both cores for a cine of 64 frames: in CPU time, which no other load can spoil."""
     client = server.client()
-    (Path(server.studies) / "long").mkdir()
-    (Path(server.studies) / "long/sample.dcm").write_bytes(SAMPLE.read_bytes())
-    time.sleep(2.1)
+    _add_sample(server, "sample.dcm")
     assert client.clip("long/sample.dcm").frame_count == 60
     result = client.infer("trnet", "long/sample.dcm")
     process = psutil.Process(server.process.pid)  # type: ignore[union-attr]
@@ -205,9 +209,7 @@ def test_refinement_of_a_ready_clip_is_interactive(server: Server) -> None:
 
 
 def test_an_analysis_can_be_cancelled(server: Server) -> None:
-    (Path(server.studies) / "long").mkdir(exist_ok=True)
-    (Path(server.studies) / "long/again.dcm").write_bytes(SAMPLE.read_bytes())
-    time.sleep(2.1)
+    _add_sample(server, "again.dcm")
     with pytest.raises(TaskFailedError, match="cancelled"):
         server.client().infer("trnet", "long/again.dcm", cancelled=lambda: True)
 
@@ -290,6 +292,14 @@ def test_state_and_cache_never_become_clips(server: Server) -> None:
     log = server.log.read_text()
     assert not any(Path(clip).name in log for clip in CLIPS), "names of files may hold names of patients"
     assert json.loads(urlopen(f"{server.url}/datastore/?output=all").read())["objects"]["two.mp4"]["labels"]
+
+
+def _add_sample(server: Server, name: str) -> None:
+    """Put a long clip into the studies, and wait until the server looks at the folder again."""
+    folder = Path(server.studies) / "long"
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_bytes(SAMPLE.read_bytes())
+    time.sleep(SETTLE_S + 0.1)
 
 
 def _log(server: Server, run: str) -> list[str]:
