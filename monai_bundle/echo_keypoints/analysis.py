@@ -14,6 +14,7 @@ from echo_keypoints.readers import open_clip
 from echo_keypoints.results import AnalysisResult, file_digest
 from echo_keypoints.tracking import Anchor, Tracking, load_backend, track_clip
 from echo_keypoints.tracking.backends import Backend
+from echo_keypoints.tracking.refinement import ITERATIONS
 
 Progress = Callable[[str, int, int], None]
 """Called as ``progress(stage, done, total)`` in frames; stages are ``read``, ``detect`` and ``refine``."""
@@ -26,7 +27,7 @@ def analyze_clip(
     query: tuple[int, ArrayLike] | None = None,
     anchors: Sequence[Anchor] = (),
     reference: str | int = "confidence",
-    iterations: int = 5,
+    iterations: int = ITERATIONS,
     patient: Patient | None = None,
     progress: Progress | None = None,
 ) -> AnalysisResult:
@@ -67,7 +68,7 @@ def analyze_source(
     query: tuple[int, ArrayLike] | None = None,
     anchors: Sequence[Anchor] = (),
     reference: str | int = "confidence",
-    iterations: int = 5,
+    iterations: int = ITERATIONS,
     patient: Patient | None = None,
     progress: Progress | None = None,
     sha256: str | None = None,

@@ -12,6 +12,7 @@ from echo_keypoints.clip import ClipHeader
 from echo_keypoints.label_client.errors import ConflictError
 from echo_keypoints.results import AnalysisResult
 from echo_keypoints.tracking.anchors import Anchor
+from echo_keypoints.tracking.refinement import ITERATIONS
 
 if TYPE_CHECKING:
     from echo_keypoints.label_client.client import LabelClient
@@ -45,7 +46,7 @@ class RemoteSession:
         *,
         query: tuple[int, ArrayLike] | None = None,
         reference: str | int = "confidence",
-        iterations: int = 5,
+        iterations: int = ITERATIONS,
         progress: Callable[[str, int, int], None] | None = None,
     ) -> AnalysisResult:
         """Track the landmarks: a result, with the points, confidence and anchors of `Tracking`.

@@ -28,7 +28,7 @@ from echo_keypoints.tracking.initial import robust_detections, start_from
 from echo_keypoints.tracking.letterbox import LetterBox
 from echo_keypoints.tracking.motion import Motion
 from echo_keypoints.tracking.reference import choose_reference
-from echo_keypoints.tracking.refinement import Reference, refine
+from echo_keypoints.tracking.refinement import ITERATIONS, Reference, refine
 from echo_keypoints.tracking.spool import MEMORY_BYTES, FrameSpool
 from echo_keypoints.tracking.surroundings import surroundings
 from echo_keypoints.tracking.track import Tracking
@@ -80,7 +80,7 @@ class Session:
         *,
         query: tuple[int, ArrayLike] | None = None,
         reference: str | int = "confidence",
-        iterations: int = 5,
+        iterations: int = ITERATIONS,
         consensus: bool = True,
         motion: bool = True,
         seed: int = 0,

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from echo_keypoints.clip import ClipHeader
 from echo_keypoints.tracking.anchors import Anchor
 from echo_keypoints.tracking.letterbox import LetterBox
+from echo_keypoints.tracking.refinement import ITERATIONS
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +85,7 @@ class Retrackable(Protocol):
         *,
         query: tuple[int, ArrayLike] | None = None,
         reference: str | int = "confidence",
-        iterations: int = 5,
+        iterations: int = ITERATIONS,
     ) -> Tracks:
         """Track the landmarks through the anchors; see `Session.track`."""
         ...

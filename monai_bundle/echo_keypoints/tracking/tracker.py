@@ -15,6 +15,7 @@ from echo_keypoints.tracking.anchors import Anchor
 from echo_keypoints.tracking.backends.base import Backend, Detections
 from echo_keypoints.tracking.context import ClipContext
 from echo_keypoints.tracking.letterbox import LetterBox
+from echo_keypoints.tracking.refinement import ITERATIONS
 from echo_keypoints.tracking.region import REGION_FRAMES, scan_region
 from echo_keypoints.tracking.session import Progress, Session
 from echo_keypoints.tracking.spool import FrameSpool
@@ -35,7 +36,7 @@ def track_clip(
     query: tuple[int, ArrayLike] | None = None,
     anchors: Sequence[Anchor] = (),
     reference: str | int = "confidence",
-    iterations: int = 5,
+    iterations: int = ITERATIONS,
     consensus: bool = True,
     motion: bool = True,
     seed: int = 0,
