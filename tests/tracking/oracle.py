@@ -86,7 +86,7 @@ class OracleBackend:
     ) -> NDArray[np.float64]:
         assert windows.shape[1] == WINDOW and len(maps[0]) == len(points)
         self.refined += len(windows)
-        return (points + 0.7 * (self.truth[maps[0]] + descriptors[0] - points))[windows]
+        return (points + 0.95 * (self.truth[maps[0]] + descriptors[0] - points))[windows]
 
     def flow(self, reference: NDArray[np.uint8], target: NDArray[np.uint8]) -> NDArray[np.float32]:
         raise AssertionError("the oracle knows landmarks only: track with motion=False")
