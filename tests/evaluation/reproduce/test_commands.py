@@ -55,9 +55,12 @@ def table(folder: Path, name: str) -> dict[str, dict[str, str]]:
 def test_table_1_and_figure_5(place, capsys):
     folder = reproduce(place, "table1")
     found = table(folder, "table1_labelled")
-    assert {"SK-net, each frame alone", "TR-net with the motion between near frames", "KLT (OpenCV), chained", "EchoGLAD, trained here"} <= set(
-        found
-    )
+    assert {
+        "SK-net, each frame alone",
+        "TR-net with the motion between near frames",
+        "KLT (OpenCV), chained",
+        "EchoGLAD, trained here",
+    } <= set(found)
     assert all("ave_PEpP_px" in row and "sdr_2mm_percent" in row for row in found.values())
     assert "| Speckle Tracking | 26.7 |" in capsys.readouterr().out
     assert Image.open(folder / "figure5_labelled.png").width > 500
