@@ -1,7 +1,8 @@
 """A soup of two trainings: the weighted mean of their weights (Wortsman et al. 2022).
 
 Networks that were fine-tuned from the same start on different phantoms often lie in one basin; their mean then errs
-less on clips of yet another kind than either. ``python -m echo_keypoints.training.soup before.pt after.pt 0.6 -o sknet.pt``.
+less on clips of yet another kind than either.
+``python -m echo_keypoints.training.soup before.pt after.pt 0.6 -o sknet.pt``.
 """
 
 from __future__ import annotations
