@@ -6,7 +6,6 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.request import urlopen
@@ -24,7 +23,6 @@ from echo_keypoints.label_client import (
     NotFoundError,
     RefusedError,
     TaskFailedError,
-    TrainingStatus,
 )
 from echo_keypoints.results import load_result
 from echo_keypoints.tracking import Anchor, load_backend
@@ -227,66 +225,6 @@ def test_scores_of_labels_readers_and_their_agreement(server: Server) -> None:
     assert scores["readers"]["anna"]["clips"] == 2
 
 
-def test_train_serve_and_roll_back(server: Server) -> None:
-    client = server.client()
-    before = client.infer("trnet", "one.v1 b.DCM")
-    with pytest.raises(RefusedError, match="learning_rate must be"):
-        client.start_training("sknet", learning_rate=5)
-    with pytest.raises(RefusedError, match="no option path"):
-        client.start_training("sknet", path=1)
-    status = client.start_training("sknet", epochs=1, epoch_items=2, batch_size=1, learning_rate=1e-6, seed=1)
-    assert status.running
-    with pytest.raises(RefusedError, match="runs already"):
-        client.start_training("trnet")
-    status = _wait(server)
-    assert status.state == "done", "\n".join(status.log)
-    assert status.version == 1 and "passed its validation" in status.message
-    models = client.models()
-    assert [model.state for model in models] == ["available", "serving"]
-    assert models[1].metrics["end_to_end_px"] <= models[1].metrics["parent_end_to_end_px"] * 1.02
-    after = client.infer("trnet", "one.v1 b.DCM")
-    assert after.models != before.models
-    assert np.abs(after.points_px - before.points_px).max() < 20
-    assert client.serve_model(0).state == "serving"
-    assert client.infer("trnet", "one.v1 b.DCM").models == before.models
-    with pytest.raises(NotFoundError):
-        client.serve_model(7)
-    (weights,) = (Path(server.studies) / ".echo-keypoints/models/v0001").glob("detector.onnx")
-    weights.write_bytes(weights.read_bytes()[:-10])
-    with pytest.raises(RefusedError, match="damaged"):
-        client.serve_model(1)
-    assert client.info()["model_version"] == 0
-
-
-def test_the_tracker_learns_stops_goes_on_and_is_validated(server: Server) -> None:
-    client = server.client()
-    for clip in ("two.mp4", "three.npz"):  # a second frame each: tracks from one to the other are validated
-        label = client.label(clip)
-        result = corrected(client, clip, label.result, 12, 1.0)
-        client.save_label(clip, result, base_version=label.info.version)
-    started = client.start_training(
-        "trnet", epochs=2, epoch_items=1, batch_size=1, learning_rate=1e-7, seed=1
-    )
-    seen = _wait(server, lambda status: status.epoch >= 1)
-    assert seen.running and "step" in seen.message and seen.metrics
-    stopped = client.stop_training()
-    assert stopped.state == "stopped" and client.info()["model_version"] == 0
-    resumed = client.start_training("trnet", resume=True)
-    assert resumed.run == started.run and resumed.epoch >= 1
-    status = _wait(server)
-    assert status.state == "done" and status.epoch == 2, "\n".join(status.log)
-    assert any("Epoch[2] Metrics" in line for line in _log(server, str(status.run)))
-    assert "Verdict" in status.log[-1] and "passed" in status.log[-1]
-    kept = Path(server.studies) / ".echo-keypoints/training" / str(status.run)
-    assert not list(kept.rglob("checkpoint*")) and not (kept / "run/lessons").exists()
-    model = client.models()[-1]
-    assert (model.version, model.model, model.parent, model.state) == (status.version, "trnet", 0, "serving")
-    assert model.metrics["tracking_px"] <= model.metrics["parent_tracking_px"] * 1.02
-    after = client.infer("trnet", "two.mp4")
-    assert after.models["refiner.onnx"] == model.files["refiner.onnx"]
-    assert client.serve_model(0).state == "serving"
-
-
 def test_state_and_cache_never_become_clips(server: Server) -> None:
     assert all(clip.id in CLIPS or clip.id.startswith("long/") for clip in server.client().clips())
     log = server.log.read_text()
@@ -300,17 +238,3 @@ def _add_sample(server: Server, name: str) -> None:
     folder.mkdir(exist_ok=True)
     (folder / name).write_bytes(SAMPLE.read_bytes())
     time.sleep(SETTLE_S + 0.1)
-
-
-def _log(server: Server, run: str) -> list[str]:
-    path = Path(server.studies) / ".echo-keypoints/training" / run / "log.txt"
-    return path.read_text(encoding="utf-8").splitlines()
-
-
-def _wait(server: Server, enough: Callable[[TrainingStatus], bool] = lambda _: False) -> TrainingStatus:
-    """Wait for the end of a training, or until it is far enough."""
-    until = time.monotonic() + 900
-    while (status := server.client().training()).running and not enough(status):
-        assert time.monotonic() < until, status
-        time.sleep(0.5)
-    return status

@@ -13,30 +13,24 @@ from typing import Any
 
 import av
 import pytest
-import torch
 from serving import APP, SAMPLE
 
 sys.path.insert(0, str(APP))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from echo_keypoints.cli.simulate import write_clip
 from echo_keypoints.data.simulation import simulate_clip
 from echo_keypoints.results import to_document
 from echo_keypoints.tracking import Anchor
-from echo_keypoints.tracking.backends import models_directory
 from example_results import make_header, make_result
 from lib.catalogue import FolderCatalogue
 from lib.jobs import Jobs
 from lib.labels import LabelStore, check_annotator
 from lib.locks import Locks
-from lib.models import WEIGHTS, ModelRegistry
-from lib.orders import hold_out
 from lib.refusal import Refusal
 from lib.scoring import score_labels
 from lib.sessions import SessionCache
 from lib.settings import Settings, SettingsError, read_tokens
 from lib.versions import pins, problem
-from lib.worker import validate
 from start import command
 
 
@@ -170,59 +164,6 @@ def test_scores_of_two_readers_are_what_they_set(tmp_path: Path) -> None:
     (pair,) = scores["agreement"]
     assert pair["point_px"] == pytest.approx(3) and pair["common_frames"] == 1
     assert pair["LVID"] == {"unit": "mm", "bias": 0, "mean_absolute": 0, "limits_of_agreement": 0}
-
-
-def test_versions_of_models_are_whole_checked_and_can_be_rolled_back(tmp_path: Path) -> None:
-    registry = ModelRegistry(tmp_path / "models", Settings(engine="onnx", threads=1))
-    shipped = models_directory()
-    good = registry.add(shipped, "0001-sknet", "sknet", 0, {"end_to_end_px": 1.0}, True, "it passed.")
-    bad = registry.add(shipped, "0002-sknet", "sknet", 0, {}, False, "it did not pass.")
-    assert (good.version, bad.version) == (1, 2) and registry.serving == 0
-    assert (
-        registry.add(shipped, "0001-sknet", "sknet", 0, {}, True, "") == good
-    )  # offered again after a crash
-    registry.serve(1)
-    assert ModelRegistry(tmp_path / "models", Settings(engine="onnx", threads=1)).serving == 1
-    assert registry.backend()[0] == 1
-    with pytest.raises(Refusal, match="did not pass"):
-        registry.serve(2)
-    (registry.files(1) / WEIGHTS[2]).write_bytes(b"cut")
-    registry.serve(0)
-    with pytest.raises(Refusal, match="damaged"):
-        registry.serve(1)
-    assert registry.serving == 0 and next(registry.state(f) for f in registry.versions()) == "serving"
-
-
-def test_the_same_patients_are_held_out_as_clips_are_added() -> None:
-    few = [f"patient {n}/{clip}.dcm" for n in range(10) for clip in "ab"]
-    many = few + [f"patient {n}/a.dcm" for n in range(10, 40)]
-    held = hold_out(few)
-    assert held and len(held) < len(few) and len(held) % 2 == 0
-    assert len(hold_out(["a.dcm", "b.dcm"])) == 1
-    lost = set(held) - set(hold_out(many))
-    assert len({clip.split("/")[0] for clip in lost}) <= 1  # at most the one that stood in for nobody
-
-
-def test_a_version_that_tracks_worse_does_not_pass(tmp_path: Path) -> None:
-    clip = simulate_clip(1, frame_count=6, fps=24)
-    image, label = tmp_path / "a.npz", tmp_path / "a.json"
-    write_clip(clip, image)
-    label.write_text(json.dumps({"frames": {str(frame): clip.points[frame].tolist() for frame in (0, 5)}}))
-    shipped, worse = models_directory(), tmp_path / "worse"
-    worse.mkdir()
-    torch.manual_seed(0)
-    for name in ("sknet.pt", "trnet.pt"):
-        kept = torch.load(shipped / name, weights_only=True)
-        for value in kept["weights"].values():
-            if value.is_floating_point():
-                value.mul_(torch.exp(0.5 * torch.randn_like(value)))
-        torch.save(kept, worse / name)
-    items = [{"image": str(image), "label": str(label)}]
-    for model, key in (("sknet", "end_to_end_px"), ("trnet", "tracking_px")):
-        bad, same = (validate(model, items, shipped, folder) for folder in (worse, shipped))
-        assert not bad["accepted"] and "did not pass" in bad["reason"]
-        assert bad["metrics"][key] > bad["metrics"][f"parent_{key}"] * 1.02
-        assert same["accepted"] and same["metrics"][key] == same["metrics"][f"parent_{key}"]
 
 
 def test_formats_and_capital_endings_are_clips_as_they_are(tmp_path: Path) -> None:

@@ -1,0 +1,162 @@
+"""Training: held-out patients, verdict, versions; both networks trained, served and rolled back through HTTP."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from edits import corrected
+from serving import APP, Server
+
+sys.path.insert(0, str(APP))
+
+from echo_keypoints.cli.simulate import write_clip
+from echo_keypoints.data.simulation import simulate_clip
+from echo_keypoints.label_client import NotFoundError, RefusedError, TrainingStatus
+from echo_keypoints.tracking.backends import models_directory
+from lib.models import WEIGHTS, ModelRegistry
+from lib.orders import hold_out
+from lib.refusal import Refusal
+from lib.settings import Settings
+from lib.worker import validate
+
+
+@pytest.fixture(scope="module")
+def labelled(server: Server) -> Iterator[Server]:
+    """A server on whose clips a person set two frames each: tracks from one to the other are validated."""
+    client = server.client()
+    for clip in ("two.mp4", "three.npz"):
+        result = client.infer("trnet", clip)
+        for frame in (3, 12):
+            result = corrected(client, clip, result, frame, 1.0)
+        client.save_label(clip, result, base_version=0)
+    yield server
+
+
+def test_versions_of_models_are_whole_checked_and_can_be_rolled_back(tmp_path: Path) -> None:
+    registry = ModelRegistry(tmp_path / "models", Settings(engine="onnx", threads=1))
+    shipped = models_directory()
+    good = registry.add(shipped, "0001-sknet", "sknet", 0, {"end_to_end_px": 1.0}, True, "it passed.")
+    bad = registry.add(shipped, "0002-sknet", "sknet", 0, {}, False, "it did not pass.")
+    assert (good.version, bad.version) == (1, 2) and registry.serving == 0
+    assert (
+        registry.add(shipped, "0001-sknet", "sknet", 0, {}, True, "") == good
+    )  # offered again after a crash
+    registry.serve(1)
+    assert ModelRegistry(tmp_path / "models", Settings(engine="onnx", threads=1)).serving == 1
+    assert registry.backend()[0] == 1
+    with pytest.raises(Refusal, match="did not pass"):
+        registry.serve(2)
+    (registry.files(1) / WEIGHTS[2]).write_bytes(b"cut")
+    registry.serve(0)
+    with pytest.raises(Refusal, match="damaged"):
+        registry.serve(1)
+    assert registry.serving == 0 and next(registry.state(f) for f in registry.versions()) == "serving"
+
+
+def test_the_same_patients_are_held_out_as_clips_are_added() -> None:
+    few = [f"patient {n}/{clip}.dcm" for n in range(10) for clip in "ab"]
+    many = few + [f"patient {n}/a.dcm" for n in range(10, 40)]
+    held = hold_out(few)
+    assert held and len(held) < len(few) and len(held) % 2 == 0
+    assert len(hold_out(["a.dcm", "b.dcm"])) == 1
+    lost = set(held) - set(hold_out(many))
+    assert len({clip.split("/")[0] for clip in lost}) <= 1  # at most the one that stood in for nobody
+
+
+def test_a_version_that_tracks_worse_does_not_pass(tmp_path: Path) -> None:
+    clip = simulate_clip(1, frame_count=6, fps=24)
+    image, label = tmp_path / "a.npz", tmp_path / "a.json"
+    write_clip(clip, image)
+    label.write_text(json.dumps({"frames": {str(frame): clip.points[frame].tolist() for frame in (0, 5)}}))
+    shipped, worse = models_directory(), tmp_path / "worse"
+    worse.mkdir()
+    torch.manual_seed(0)
+    for name in ("sknet.pt", "trnet.pt"):
+        kept = torch.load(shipped / name, weights_only=True)
+        for value in kept["weights"].values():
+            if value.is_floating_point():
+                value.mul_(torch.exp(0.5 * torch.randn_like(value)))
+        torch.save(kept, worse / name)
+    items = [{"image": str(image), "label": str(label)}]
+    for model, key in (("sknet", "end_to_end_px"), ("trnet", "tracking_px")):
+        bad, same = (validate(model, items, shipped, folder) for folder in (worse, shipped))
+        assert not bad["accepted"] and "did not pass" in bad["reason"]
+        assert bad["metrics"][key] > bad["metrics"][f"parent_{key}"] * 1.02
+        assert same["accepted"] and same["metrics"][key] == same["metrics"][f"parent_{key}"]
+
+
+def test_train_serve_and_roll_back(labelled: Server) -> None:
+    server, client = labelled, labelled.client()
+    before = client.infer("trnet", "one.v1 b.DCM")
+    with pytest.raises(RefusedError, match="learning_rate must be"):
+        client.start_training("sknet", learning_rate=5)
+    with pytest.raises(RefusedError, match="no option path"):
+        client.start_training("sknet", path=1)
+    status = client.start_training("sknet", epochs=1, epoch_items=2, batch_size=1, learning_rate=1e-6, seed=1)
+    assert status.running
+    with pytest.raises(RefusedError, match="runs already"):
+        client.start_training("trnet")
+    status = _wait(server)
+    assert status.state == "done", "\n".join(status.log)
+    assert status.version == 1 and "passed its validation" in status.message
+    models = client.models()
+    assert [model.state for model in models] == ["available", "serving"]
+    assert models[1].metrics["end_to_end_px"] <= models[1].metrics["parent_end_to_end_px"] * 1.02
+    after = client.infer("trnet", "one.v1 b.DCM")
+    assert after.models != before.models
+    assert np.abs(after.points_px - before.points_px).max() < 20
+    assert client.serve_model(0).state == "serving"
+    assert client.infer("trnet", "one.v1 b.DCM").models == before.models
+    with pytest.raises(NotFoundError):
+        client.serve_model(7)
+    (weights,) = (Path(server.studies) / ".echo-keypoints/models/v0001").glob("detector.onnx")
+    weights.write_bytes(weights.read_bytes()[:-10])
+    with pytest.raises(RefusedError, match="damaged"):
+        client.serve_model(1)
+    assert client.info()["model_version"] == 0
+
+
+def test_the_tracker_learns_stops_goes_on_and_is_validated(labelled: Server) -> None:
+    server, client = labelled, labelled.client()
+    started = client.start_training(
+        "trnet", epochs=3, epoch_items=1, batch_size=1, learning_rate=1e-7, seed=1
+    )
+    seen = _wait(server, lambda status: status.epoch >= 1)
+    assert seen.running and "step" in seen.message and seen.metrics
+    stopped = client.stop_training()
+    assert stopped.state == "stopped" and client.info()["model_version"] == 0
+    resumed = client.start_training("trnet", resume=True)
+    assert resumed.run == started.run and resumed.epoch >= 1
+    status = _wait(server)
+    assert status.state == "done" and status.epoch == 3, "\n".join(status.log)
+    assert any("Epoch[3] Metrics" in line for line in _log(server, str(status.run)))
+    assert "Verdict" in status.log[-1] and "passed" in status.log[-1]
+    kept = Path(server.studies) / ".echo-keypoints/training" / str(status.run)
+    assert not list(kept.rglob("checkpoint*")) and not (kept / "run/lessons").exists()
+    model = client.models()[-1]
+    assert (model.version, model.model, model.parent, model.state) == (status.version, "trnet", 0, "serving")
+    assert model.metrics["tracking_px"] <= model.metrics["parent_tracking_px"] * 1.02
+    after = client.infer("trnet", "two.mp4")
+    assert after.models["refiner.onnx"] == model.files["refiner.onnx"]
+    assert client.serve_model(0).state == "serving"
+
+
+def _log(server: Server, run: str) -> list[str]:
+    path = Path(server.studies) / ".echo-keypoints/training" / run / "log.txt"
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+def _wait(server: Server, enough: Callable[[TrainingStatus], bool] = lambda _: False) -> TrainingStatus:
+    """Wait for the end of a training, or until it is far enough."""
+    until = time.monotonic() + 900
+    while (status := server.client().training()).running and not enough(status):
+        assert time.monotonic() < until, status
+        time.sleep(0.5)
+    return status
