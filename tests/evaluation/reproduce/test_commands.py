@@ -29,10 +29,10 @@ def place(tmp_path_factory) -> tuple[Path, list[str]]:
     return folder, ["--budget", "tiny", "--backend", "torch", "--models", models, "--runs", runs]
 
 
-def reproduce(place: tuple[Path, list[str]], name: str) -> Path:
+def reproduce(place: tuple[Path, list[str]], name: str, *more: str) -> Path:
     folder, options = place
     data = [] if name == "table6" else ["--data", str(folder / "clips")]
-    assert main(["reproduce", name, "-o", str(folder / name), *options, *data]) == 0
+    assert main(["reproduce", name, "-o", str(folder / name), *options, *data, *more]) == 0
     return folder / name
 
 
@@ -63,8 +63,20 @@ def test_table_1_and_figure_5(place, capsys):
     } <= set(found)
     assert all("ave_PEpP_px" in row and "sdr_2mm_percent" in row for row in found.values())
     assert "| Speckle Tracking | 26.7 |" in capsys.readouterr().out
-    assert Image.open(folder / "figure5_labelled.png").width > 500
+    assert Image.open(folder / "figure5_labelled.png").width == 4 * 300, "four phases"
+    assert Image.open(folder / "figure5_labelled_LVID.png").size == (720, 480)
     assert (place[0] / "runs" / "tiny" / "echoglad" / "echoglad.pt").is_file()
+
+
+def test_a_second_run_only_scores_and_writes_the_document(place, tmp_path):
+    before = {path: path.stat().st_mtime_ns for path in (place[0] / "runs").rglob("*") if path.is_file()}
+    assert any(path.parts[-4:-1] == ("tracks", "table1", "trnet") for path in before)
+    document = tmp_path / "page.md"
+    document.write_text("<!-- table: table1_labelled mpe_px -->\n<!-- /table -->\n", encoding="utf-8")
+    reproduce(place, "table1", "--docs", str(document))
+    after = {path: path.stat().st_mtime_ns for path in (place[0] / "runs").rglob("*") if path.is_file()}
+    assert after == before
+    assert "| TR-net | " in document.read_text(encoding="utf-8")
 
 
 def test_tables_3_and_4_share_their_trainings(place):

@@ -18,7 +18,12 @@ from echo_keypoints.evaluation.run import Run
 OURS = ("sknet", "trnet_plain", "trnet", "flownet")
 CLASSICAL = ("klt", "speckle", "block_matching", "dis", "dis_fine")
 DETECTORS = ("echonet_lvh", "echoglad")
-FIGURE_5 = ("trnet", "sknet", "klt", "speckle", *DETECTORS, "echotracker", "cotracker3_offline", "bootstapir")
+FIGURE_5 = {
+    "sknet": "SK-net", "trnet": "TR-net", "klt": "KLT", "speckle": "speckle tracking",
+    "echonet_lvh": "EchoNet-LVH", "echoglad": "EchoGLAD", "echotracker": "EchoTracker",
+    "cotracker3_offline": "CoTracker3", "bootstapir": "BootsTAPIR",
+}  # fmt: skip
+"""Trackers of Figure 5, those that ran, with short titles."""
 FIGURE_5_CURVES = ("trnet", "sknet", "speckle")
 PAPER_ROWS = {
     "sknet": "SK-net", "trnet": "TR-net", "trnet_plain": "TR-net", "klt": "KLT Tracker", "speckle": "Speckle Tracking",
@@ -49,8 +54,8 @@ def table_1(context: Context) -> list[Report]:
         def look(case: Case, runs: list[Run], shown: list[str] = shown, name: str = dataset.name) -> None:
             if not shown:  # Figure 5 is of one clip
                 shown.append(case.name)
-                tracks = {run.tracker: run.points for run in runs if run.tracker in FIGURE_5}
-                curves = {tracker: tracks[tracker] for tracker in FIGURE_5_CURVES}
+                tracks = {FIGURE_5[run.tracker]: run.points for run in runs if run.tracker in FIGURE_5}
+                curves = {FIGURE_5[tracker]: tracks[FIGURE_5[tracker]] for tracker in FIGURE_5_CURVES}
                 save_figure_5(case, tracks, curves, context.output / f"figure5_{name}")
 
         runs, skipped = compare(context, "table1", dataset, entries, look)
