@@ -74,7 +74,7 @@ def test_matching_reads_a_displacement_off_the_costs():
         assert match.displacement(torch.zeros(1, 25, 6, 6)).abs().max() < 1e-6, "no evidence, no motion"
         # The prior: between equal costs the smaller displacement has the say.
         costs[:, 2 * 5 + 4] = 1.0
-        assert 1.0 < match.displacement(costs)[0, 0, 0, 0] < 1.3
+        assert 1.0 < match.displacement(costs)[0, 0, 0, 0] < 1.5
 
 
 def test_windows_do_not_count_what_is_beyond_the_border():

@@ -24,7 +24,9 @@ from .sampling import warp
 FINEST_STRIDE = 2
 FINEST_RADIUS = 2
 """Of the cost volume at the finest stride, where coarser levels leave little to find."""
-WINDOWS = ((7, 9), (5, 7), (5, 5))
+PASSES = (3, 2, 1)
+"""How often a level at strides 2, 4 and from 8 on is matched: the prior makes each pass fall a little short."""
+WINDOWS = ((7, 11), (7, 9), (5, 7))
 """Windows of the matching at strides 2, 4 and from 8 on: of the costs, and of the displacements."""
 SLOPE = 0.1
 """Of the leaky rectifiers."""
@@ -181,8 +183,8 @@ class FlowNet(nn.Module):
             a, b = _normalised(reference[level]), _normalised(target[level])
             if flows:
                 flow = _double(flow)
-                b = warp(b, flow)
-            flow, cost = self.matching[level](a, b, flow)
+            for _ in range(PASSES[min(level, len(PASSES) - 1)]):
+                flow, cost = self.matching[level](a, warp(b, flow), flow)
             if level:
                 flow = self._correct(flow, cost, self.projections[level - 1](a))
             flows.insert(0, flow)

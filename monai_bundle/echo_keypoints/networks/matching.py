@@ -8,8 +8,11 @@ from torch import Tensor, nn
 
 from .correlation import cost_volume, unit_length
 
-SHARPNESS = 60.0
+SHARPNESS = 100.0
+SPREAD = 1.5
 SPREAD_PX = 8.0
+PACE = 10.0
+"""How much faster than other weights the two learnt numbers move: an optimiser's step is too small for them."""
 
 
 class Matching(nn.Module):
@@ -22,7 +25,7 @@ class Matching(nn.Module):
 
     Args:
         radius: of the cost volume.
-        stride: of the maps, for the prior: it begins with a deviation of one pixel of the maps, and of
+        stride: of the maps, for the prior: it begins with a deviation of `SPREAD` pixels of the maps, and of
             `SPREAD_PX` of the frames at most.
         gather, smooth: sides of the windows, odd.
     """
@@ -30,8 +33,8 @@ class Matching(nn.Module):
     def __init__(self, radius: int, stride: int, gather: int = 5, smooth: int = 5) -> None:
         super().__init__()
         self.radius, self.gather, self.smooth = radius, gather, smooth
-        self.log_sharpness = nn.Parameter(torch.tensor(SHARPNESS).log())
-        self.log_spread = nn.Parameter(torch.tensor(min(1.0, SPREAD_PX / stride)).log())
+        self.sharpness = nn.Parameter(torch.tensor(SHARPNESS).log() / PACE)
+        self.spread = nn.Parameter(torch.tensor(min(SPREAD, SPREAD_PX / stride)).log() / PACE)
         steps = torch.arange(-radius, radius + 1, dtype=torch.float32)
         shifts = torch.stack((steps.repeat(len(steps)), steps.repeat_interleave(len(steps))))
         self.register_buffer("shifts", shifts, persistent=False)  # (2, D), in the order of `cost_volume`
@@ -55,8 +58,8 @@ class Matching(nn.Module):
     def displacement(self, costs: Tensor) -> Tensor:
         """Cosines ``(N, D, H, W)`` → displacement ``(N, 2, H, W)`` in px of the maps."""
         shifts: Tensor = self.shifts  # type: ignore[assignment]
-        prior = -0.5 * shifts.square().sum(0) * torch.exp(-2 * self.log_spread)
-        trusted = local_mean(costs, self.gather) * self.log_sharpness.exp()
+        prior = -0.5 * shifts.square().sum(0) * torch.exp(-2 * PACE * self.spread)
+        trusted = local_mean(costs, self.gather) * torch.exp(PACE * self.sharpness)
         weights = torch.softmax(trusted + prior[:, None, None], dim=1)
         return torch.einsum("ndhw,cd->nchw", weights, shifts)
 

@@ -114,7 +114,8 @@ DISEASES = ("heart failure", "cardiomyopathy", "myocardial infarction")
 
 def test_wrong_options_are_one_sentence(place, capsys, tmp_path):
     for options, said in (
-        (["table5", "--phantoms", "0"], "positive"),
+        (["table5", "--phantoms", "0"], "--phantoms must be a positive"),
+        (["table3", "--steps", "0"], "--steps must be a positive"),
         (["table5", "--data", "nowhere"], "nowhere does not exist"),
         (["table6", "--data", str(tmp_path)], "cohort.csv"),
         (["table5", "--models", str(tmp_path)], "sknet.pt"),

@@ -14,6 +14,7 @@ from sklearn.svm import SVC
 from echo_keypoints.data.sources import clips
 from echo_keypoints.errors import ClipError
 from echo_keypoints.evaluation.datasets import TEST_SEED, DataSet
+from echo_keypoints.evaluation.reproduce.budget import BUDGETS, chosen_budget
 from echo_keypoints.evaluation.reproduce.chart import Series, save_chart
 from echo_keypoints.evaluation.reproduce.cohort import Cohort, one_beat, phantom_cohort, read_cohort
 from echo_keypoints.evaluation.reproduce.figure5 import phases, save_figure_5
@@ -233,3 +234,9 @@ def test_a_training_of_variants_goes_on_where_it_was_stopped(tmp_path):
     step(second)
     for a, b in zip(whole.average.module.parameters(), second.average.module.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+def test_a_budget_with_other_numbers():
+    budget = chosen_budget("small", phantoms=3, steps=10)
+    assert (budget.phantoms, budget.steps, budget.clips) == (3, 10, 3)
+    assert chosen_budget("small") is BUDGETS["small"]

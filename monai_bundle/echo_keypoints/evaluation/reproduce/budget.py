@@ -65,17 +65,21 @@ BUDGETS = {
 """Name → budget. ``small`` is for two CPU cores, ``full`` for a GPU."""
 
 
-def chosen_budget(name: str, phantoms: int | None = None) -> Budget:
-    """Look a budget up, with another number of test phantoms if one is given.
+def chosen_budget(name: str, phantoms: int | None = None, steps: int | None = None) -> Budget:
+    """Look a budget up, with other numbers of test phantoms or of steps of the TR-nets if they are given.
+
+    Steps come four to a training clip.
 
     Raises:
-        EchoKeypointsError: that number is not positive.
+        EchoKeypointsError: a number is not positive.
     """
-    if phantoms is None:
-        return BUDGETS[name]
-    if phantoms < 1:
-        raise EchoKeypointsError("--phantoms must be a positive number.")
-    return replace(BUDGETS[name], phantoms=phantoms)
+    budget = BUDGETS[name]
+    for option, value in (("--phantoms", phantoms), ("--steps", steps)):
+        if value is not None and value < 1:
+            raise EchoKeypointsError(f"{option} must be a positive number.")
+    if phantoms is not None:
+        budget = replace(budget, phantoms=phantoms)
+    return budget if steps is None else replace(budget, steps=steps, clips=-(-steps // 4))
 
 
 def train_detector(name: str, budget: Budget, folder: Path, data: Path | None = None) -> Path:

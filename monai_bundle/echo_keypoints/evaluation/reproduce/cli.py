@@ -43,6 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--phantoms", type=int, metavar="N", help="fresh phantoms to test on, if not those of the budget"
     )
     parser.add_argument(
+        "--steps",
+        type=int,
+        metavar="N",
+        help="steps of every TR-net that is trained, if not those of the budget",
+    )
+    parser.add_argument(
         "--runs",
         type=Path,
         metavar="DIR",
@@ -82,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
             raise EchoKeypointsError(f"The data folder {folder.name} does not exist.")
     runs = args.runs or args.output / "runs"
     engine = Engine(args.backend, args.models)
-    budget = chosen_budget(args.budget, args.phantoms)
+    budget = chosen_budget(args.budget, args.phantoms, args.steps)
     context = Context(budget, engine, args.data, args.training_data, args.output, runs)
     try:
         args.output.mkdir(parents=True, exist_ok=True)
