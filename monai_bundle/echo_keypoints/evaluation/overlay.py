@@ -24,7 +24,7 @@ def save_contact_sheet(
     tracks: Mapping[str, NDArray[np.float64]],
     path: Path,
     *,
-    shown: Mapping[int, str] | None = None,
+    shown: Mapping[str, int] | None = None,
     trails: bool = False,
 ) -> None:
     """Draw one clip: a row per tracker, a column per frame with truth.
@@ -36,18 +36,18 @@ def save_contact_sheet(
         case: the clip; of more than `SHEET_FRAMES` frames with truth, evenly spaced ones are shown.
         tracks: label → ``(T, 4, 2)`` model pixels.
         path: PNG file to write; its folder is made. It shows the image itself: keep it as safe as the clip.
-        shown: frames with truth to show in place of those, and what to call them.
+        shown: names of the columns → frames with truth to show in place of those.
         trails: also draw the way of every landmark through the whole clip.
     """
     if shown is None:
         picked = np.unique(np.linspace(0, len(case.frames) - 1, SHEET_FRAMES).round().astype(int))
-        shown = {int(frame): f"frame {frame}" for frame in case.frames[picked]}
+        shown = {f"frame {frame}": int(frame) for frame in case.frames[picked]}
     left, top, side = _window(case.model_truth)
     zoom = _CELL / side
     sheet = Image.new("RGB", (_CELL * len(shown), (_CELL + _LABEL) * len(tracks)))
     pen = ImageDraw.Draw(sheet)
     for row, (label, points) in enumerate(tracks.items()):
-        for column, (frame, name) in enumerate(shown.items()):
+        for column, (name, frame) in enumerate(shown.items()):
             corner = np.array([column * _CELL, row * (_CELL + _LABEL) + _LABEL])
             truth = case.model_truth[case.frames == frame][0]
             trail = points if trails else points[frame : frame + 1]

@@ -76,7 +76,7 @@ def test_a_second_run_only_scores_and_writes_the_document(place, tmp_path):
     reproduce(place, "table1", "--docs", str(document))
     after = {path: path.stat().st_mtime_ns for path in (place[0] / "runs").rglob("*") if path.is_file()}
     assert after == before
-    assert "| TR-net | " in document.read_text(encoding="utf-8")
+    assert "| TR-net" in document.read_text(encoding="utf-8")
 
 
 def test_tables_3_and_4_share_their_trainings(place):

@@ -30,11 +30,11 @@ from echo_keypoints.evaluation.reproduce.report import Column, Line, Report, to_
 from echo_keypoints.evaluation.reproduce.table6 import SAMPLES, beat_curves, classify, held_out
 from echo_keypoints.evaluation.reproduce.variants import (
     PATCH_SCALE,
-    Remembered,
     Variant,
     _resume,
     _Run,
     _suspend,
+    remember,
 )
 from echo_keypoints.evaluation.statistics import Estimate
 from echo_keypoints.networks import SKNet, TRNet
@@ -154,23 +154,22 @@ def test_motion_features_tell_motion_from_rest():
     machine.fit(sets * 3, [1, 0, 1] * 3)
 
 
-def test_remembered_asks_once_and_forgets_the_oldest():
+def test_a_network_that_remembers_is_asked_once_and_forgets_the_oldest():
     calls = []
 
     class Network(torch.nn.Module):
-        def forward(self, x):
+        def streams(self, x, context=None):
             calls.append(1)
             return x + 1
 
-        def features(self, x):
-            calls.append(2)
-            return x + 2
+        def forward(self, x):
+            return 2 * self.streams(x, None)
 
-    network = Remembered(Network(), 2)
+    network = remember(Network(), "streams", 2)
     one, two, three = torch.zeros(2), torch.ones(2), torch.full((2,), 2.0)
-    assert network(one) is network(one.clone()) and len(calls) == 1
-    network(two), network(three), network(one)
-    assert len(calls) == 4
+    assert network.streams(one, None) is network.streams(one.clone(), None) and len(calls) == 1
+    assert network.streams(one, two) is not network.streams(one, three) and len(calls) == 3
+    assert torch.equal(network(one), torch.full((2,), 2.0)) and len(calls) == 4, "the oldest was forgotten"
 
 
 def test_variants_leave_out_what_they_say():
@@ -203,8 +202,8 @@ def test_a_line_of_many_values_has_no_dots(tmp_path):
 def test_figure_5_shows_four_phases_and_the_lengths(tmp_path):
     case = one_beat(TEST_SEED + 1, "normal", frames=12)
     found = phases(case)
-    assert [text[:7] for text in found.values()] == ["phase A", "phase B", "phase C", "phase D"]
-    frames = list(found)
+    assert [name[:7] for name in found] == ["phase A", "phase B", "phase C", "phase D"]
+    frames = list(found.values())
     assert frames[0] == case.end_diastole and frames[2] == case.end_systole
     tracks = {"one": case.model_truth + 3, "two": case.model_truth}
     paths = save_figure_5(case, tracks, tracks, tmp_path / "figure5_x")
@@ -218,7 +217,7 @@ def test_a_training_of_variants_goes_on_where_it_was_stopped(tmp_path):
     frames = clips("train", frames=TRNet.from_preset("small").window, size=64)[0]["frames"][None]
 
     def run() -> _Run:
-        return _Run(Variant(), Remembered(sknet, 1), Remembered(ChainedFlow(DisFlow(1)), 1), 2)
+        return _Run(Variant(), sknet, ChainedFlow(DisFlow(1)), 2)
 
     def step(one: _Run) -> None:
         torch.manual_seed(0)

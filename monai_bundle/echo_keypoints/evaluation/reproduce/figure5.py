@@ -41,13 +41,13 @@ def save_figure_5(case: Case, tracks: Tracks, curves: Tracks, stem: Path) -> lis
     return paths
 
 
-def phases(case: Case) -> dict[int, str]:
+def phases(case: Case) -> dict[str, int]:
     """The paper's phases A to D: end-diastole, the middle of systole, end-systole, the middle of what is left."""
     start, end = case.end_diastole, case.end_systole
     late = (max(start, end) + int(case.frames[-1])) / 2
     wanted = {"A": start, "B": (start + end) / 2, "C": end, "D": late}
     nearest = {name: int(case.frames[np.abs(case.frames - frame).argmin()]) for name, frame in wanted.items()}
-    return {frame: f"phase {name}, frame {frame}" for name, frame in nearest.items()}
+    return {f"phase {name}, frame {frame}": frame for name, frame in nearest.items()}
 
 
 def _series(title: str, values: NDArray[np.float64]) -> Series:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import shutil
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +31,8 @@ from echo_keypoints.training.handlers import running_average
 from echo_keypoints.training.pseudo import ChainedFlow
 from echo_keypoints.training.starts import StartVariety
 from echo_keypoints.training.trnet import TRNetObjective
+
+Network = TypeVar("Network", bound=nn.Module)
 
 LEARNING_RATE = 1e-3
 PATCH_SCALE = 20.0
@@ -88,37 +90,32 @@ class _Nothing(nn.Module):
         return points.new_zeros(())
 
 
-class Remembered(nn.Module):
-    """A frozen network that keeps its last answers: variants ask it the same one after the other.
+def remember(network: Network, method: str, capacity: int) -> Network:
+    """Let a frozen network keep the last answers of a method: variants ask it the same one after the other.
 
     Args:
-        network: to ask.
+        network: is changed, and given back.
+        method: that takes tensors or None.
         capacity: answers that are kept.
     """
+    call = getattr(network, method)
+    known: deque[tuple[tuple[Tensor | None, ...], Any]] = deque(maxlen=capacity)
 
-    def __init__(self, network: nn.Module, capacity: int) -> None:
-        super().__init__()
-        self.network = network
-        self._known: deque[tuple[tuple[Tensor, ...], Any]] = deque(maxlen=capacity)
-
-    def forward(self, *inputs: Tensor) -> Any:
-        """Call the network."""
-        return self._recall(self.network, inputs)
-
-    def features(self, *inputs: Tensor) -> Any:
-        """Call its ``features``."""
-        return self._recall(self.network.features, inputs)  # type: ignore[arg-type]
-
-    def _recall(self, call: Callable[..., Any], inputs: tuple[Tensor, ...]) -> Any:
-        for asked, answer in self._known:
+    def recall(*inputs: Tensor | None) -> Any:
+        for asked, answer in known:
             if len(asked) == len(inputs) and all(map(_same, asked, inputs)):
                 return answer
         answer = call(*inputs)
-        self._known.append((inputs, answer))
+        known.append((inputs, answer))
         return answer
 
+    setattr(network, method, recall)
+    return network
 
-def _same(one: Tensor, other: Tensor) -> bool:
+
+def _same(one: Tensor | None, other: Tensor | None) -> bool:
+    if one is None or other is None:
+        return one is other
     return one.shape == other.shape and torch.equal(one, other)
 
 
@@ -172,20 +169,20 @@ def backends(homes: Mapping[Variant, Path], sknet: Path) -> dict[Variant, Engine
         homes: of `prepare`.
         sknet: weights of the SK-net that they were trained with.
     """
-    shared = Remembered(load_weights(sknet, SKNet), _KEPT_CHUNKS)
+    shared = remember(load_weights(sknet, SKNet), "streams", _KEPT_CHUNKS)
     engines = {}
     for variant, home in homes.items():
         engines[variant] = Engine("torch", home)
         trnet = load_weights(home / "trnet.pt", TRNet)
-        engines[variant].backend = TorchBackend(shared, trnet)  # type: ignore[arg-type]
+        engines[variant].backend = TorchBackend(shared, trnet)
     return engines
 
 
 def _train(
     variants: Sequence[Variant], budget: Budget, engine: Engine, unfinished: Path, origin: str
 ) -> list[nn.Module]:
-    sknet = Remembered(load_weights(engine.weights("sknet.pt"), SKNet), budget.clips)
-    teacher = Remembered(ChainedFlow(DisFlow()), budget.clips)  # type: ignore[arg-type]
+    sknet = remember(load_weights(engine.weights("sknet.pt"), SKNet), "streams", budget.clips)
+    teacher = remember(ChainedFlow(DisFlow()), "forward", budget.clips)  # type: ignore[arg-type]
     runs = [_Run(variant, sknet, teacher, budget.steps) for variant in variants]
     origin = f"{origin} {[variant.name for variant in variants]}"
     done = _resume(runs, unfinished, origin)
@@ -225,10 +222,10 @@ def _resume(runs: Sequence[_Run], path: Path, origin: str) -> int:
 class _Run:
     """A variant in training: AdamW, warm-up and cosine, clipped gradients, averaged weights."""
 
-    def __init__(self, variant: Variant, sknet: Remembered, teacher: Remembered, steps: int) -> None:
+    def __init__(self, variant: Variant, sknet: SKNet, teacher: nn.Module, steps: int) -> None:
         self.objective = TRNetObjective(
             variant.network(),
-            sknet,  # type: ignore[arg-type]
+            sknet,
             teacher,
             variant.loss(),
             StartVariety(queries=1),
