@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from echo_keypoints.data.simulation import simulate_clip
 from echo_keypoints.errors import EchoKeypointsError, ModelError
+from echo_keypoints.evaluation.datasets import TEST_SEED
 from echo_keypoints.evaluation.peers.engine import Engine, as_clip
 from echo_keypoints.evaluation.peers.external.checkout import PEERS, PEERS_VARIABLE, find_peer
 from echo_keypoints.evaluation.peers.protocol import ClipTracker
@@ -126,3 +128,14 @@ def test_every_peer_says_how_to_get_it(tmp_path, monkeypatch) -> None:
             (root / peer.folder).mkdir()
             with pytest.raises(ModelError, match=peer.weights):
                 find_peer(name)
+
+
+def test_the_shipped_flow_follows_phantoms_that_it_never_saw() -> None:
+    tracker = TRACKERS["flownet"].make(Engine())
+    still, followed = [], []
+    for seed in range(TEST_SEED + 40, TEST_SEED + 44):
+        clip = simulate_clip(seed, frame_count=8, fps=25)
+        found = tracker.track(clip.video, 0, clip.points[0]).points
+        followed.append(np.linalg.norm(found - clip.points, axis=-1).mean())
+        still.append(np.linalg.norm(clip.points[:1] - clip.points, axis=-1).mean())
+    assert np.mean(followed) < 0.6 * np.mean(still)
