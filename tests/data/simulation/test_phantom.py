@@ -50,6 +50,7 @@ def test_a_bright_scatterer_at_a_landmark_shows_up_at_the_landmark(seed):
         original, rng = phantom._tissue.scatterers.copy(), np.random.default_rng(0)
         marked = original.copy()
         marked[row - 1 : row + 2, column - 1 : column + 2] = 1e4
+        marked[row, column] = 1e5  # thickening spreads the mark: its middle stays the brightest
         for time_s in times:
             phantom._tissue.scatterers[:] = marked
             bright = beamformer.envelope(phantom._echoes(float(time_s), rng), rng)
