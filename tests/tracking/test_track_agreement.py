@@ -104,4 +104,4 @@ def test_with_the_shipped_weights_tracks_are_steadier_and_closer():
     moved, plain = np.stack(errors[True]), np.stack(errors[False])
     assert np.linalg.norm(moved, axis=-1).mean() < 0.85 * np.linalg.norm(plain, axis=-1).mean()
     steps = [np.linalg.norm(np.diff(error, axis=1), axis=-1).mean() for error in (plain, moved)]
-    assert steps[1] < 0.7 * steps[0]
+    assert steps[1] < 0.8 * steps[0]

@@ -112,7 +112,8 @@ class _Worker:
                 return outcome
             reason = f"{job.path} took longer than {timeout_s / 60:.0f} minutes and was given up."
         except (EOFError, OSError):
-            self._process.join(10)
+            with self._lock:  # two that wait for the same process can miss its end
+                self._process.join(10)
             reason = (
                 f"The process that analysed {job.path} died (exit code {self._process.exitcode}); the file may "
                 "need more memory than there is."
