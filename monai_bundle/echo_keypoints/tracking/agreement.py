@@ -14,7 +14,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from echo_keypoints.tracking.motion import Motion
+from echo_keypoints.tracking.anchors import pinned
+from echo_keypoints.tracking.motion import STEPS, Motion
 from echo_keypoints.tracking.windows import blend, window_starts
 
 TRUST_DETECTED, TRUST_KNOWN = 0.1, 0.01
@@ -49,7 +50,7 @@ def agreed(
         run = slice(start, start + size)
         parts.append((start, _solved(motion, refined[run], pins[run], trust, start)))
     track = blend(parts, length)
-    return np.where(np.isnan(pins), track, pins)
+    return pinned(track, pins)
 
 
 def _solved(
@@ -57,21 +58,20 @@ def _solved(
 ) -> NDArray[np.float64]:
     length, landmarks, _ = refined.shape
     fixed = ~np.isnan(pins[..., 0])  # (T, K)
-    refined = np.where(fixed[..., None], pins, refined)
+    refined = pinned(refined, pins)
     points = refined
-    steps = np.zeros((length, length))  # of the quadratic form; the same for all landmarks
+    steps = np.zeros((length, length))  # of the quadratic form: the same for all landmarks, wherever they are
+    for step in STEPS:
+        here, weight = np.arange(max(length - step, 0)), 1.0 / step
+        steps[here, here] += weight
+        steps[here + step, here + step] += weight
+        steps[here, here + step] -= weight
+        steps[here + step, here] -= weight
     for _ in range(PASSES):
-        steps[:] = 0
         moved = np.zeros_like(refined)
         for hops in motion.along(points, first):
-            weight, step = 1.0 / hops.step, hops.step
-            here = np.arange(length - step)
-            steps[here, here] += weight
-            steps[here + step, here + step] += weight
-            steps[here, here + step] -= weight
-            steps[here + step, here] -= weight
-            moved[step:] += weight * hops.displacement
-            moved[:-step] -= weight * hops.displacement
+            moved[hops.step :] += hops.displacement / hops.step
+            moved[: -hops.step] -= hops.displacement / hops.step
         far = ((points - refined) ** 2).sum(axis=-1)
         hold = np.where(fixed, 1e6, trust / (1 + far / OUTLIER_PX**2)).T  # (K, T)
         system = np.broadcast_to(steps, (landmarks, length, length)).copy()

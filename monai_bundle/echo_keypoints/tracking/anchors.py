@@ -77,6 +77,11 @@ def pin_array(length: int, frames: Sequence[int], points: NDArray[np.float64]) -
     return pins
 
 
+def pinned(points: NDArray[np.float64], pins: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points ``(T, 4, 2)`` with those of `pin_array` in their places."""
+    return np.where(np.isnan(pins), points, pins)
+
+
 def corrected_start(track: NDArray[np.float64], pins: NDArray[np.float64]) -> NDArray[np.float64]:
     """Bend a track through the pins.
 

@@ -17,6 +17,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from echo_keypoints.tracking.bilinear import read_bilinear
+
 FEATURES = ("peak", "log_spread", "log_disagreement", "similarity", "steadiness", "log_jerk")
 """In this order along the last axis of the features:
 
@@ -119,17 +121,11 @@ def confidence_features(
 
 def _unit_patches(frames: NDArray[np.uint8], points: NDArray[np.float64]) -> NDArray[np.float32]:
     """Bilinear patches ``(n, 4, 225)`` around points, with mean 0 and length 1; the border is repeated."""
-    height, width = frames.shape[1:]
     steps = np.arange(_PATCH) - (_PATCH - 1) / 2
     x = points[..., 0, None, None] + steps  # (n, 4, 1, P)
     y = points[..., 1, None, None] + steps[:, None]  # (n, 4, P, 1)
-    x, y = np.clip(x, 0, width - 1), np.clip(y, 0, height - 1)
-    left, top = np.minimum(x.astype(np.intp), width - 2), np.minimum(y.astype(np.intp), height - 2)
-    fx, fy = x - left, y - top
     n = np.arange(len(frames))[:, None, None, None]
-    upper = frames[n, top, left] * (1 - fx) + frames[n, top, left + 1] * fx
-    lower = frames[n, top + 1, left] * (1 - fx) + frames[n, top + 1, left + 1] * fx
-    patches = (upper * (1 - fy) + lower * fy).reshape(*points.shape[:2], -1)
+    patches = read_bilinear(frames, n, x, y).reshape(*points.shape[:2], -1)
     patches -= patches.mean(-1, keepdims=True)
     norm = np.linalg.norm(patches, axis=-1, keepdims=True)
     return (patches / np.maximum(norm, 1e-6)).astype(np.float32)

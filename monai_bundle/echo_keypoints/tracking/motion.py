@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echo_keypoints.tracking.backends.base import Backend
+from echo_keypoints.tracking.bilinear import read_bilinear
 from echo_keypoints.tracking.spool import FrameSpool
 
 STEPS = (1, 2)
@@ -118,16 +119,6 @@ def _aligned(box: tuple[int, int, int, int], size: tuple[int, int]) -> tuple[int
 
 def _read(block: _Block, points: NDArray[np.float64], rows: NDArray[np.intp]) -> NDArray[np.float64]:
     """Read flow bilinearly at points ``(n, K, 2)`` of the block's pairs `rows` ``(n,)``: ``(n, K, 2)``."""
-    height, width = block.flow.shape[2:]
     # Sample i of the flow is the mean of pixels 2 i and 2 i + 1 of the box.
     where = (points - block.box[:2] + 0.5) / 2 - 0.5
-    where = np.clip(where, 0, (width - 1, height - 1))
-    corner = np.minimum(where.astype(int), (max(width - 2, 0), max(height - 2, 0)))
-    part = where - corner
-    total = np.zeros_like(points)
-    for dy in (0, 1):
-        for dx in (0, 1):
-            weight = np.abs(1 - dx - part[..., 0]) * np.abs(1 - dy - part[..., 1])
-            value = block.flow[rows[:, None], :, corner[..., 1] + dy, corner[..., 0] + dx]  # (n, K, 2)
-            total += weight[..., None] * value
-    return total
+    return read_bilinear(np.moveaxis(block.flow, 1, -1), rows[:, None], where[..., 0], where[..., 1])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from echo_keypoints.tracking.anchors import pinned
 from echo_keypoints.tracking.backends.base import Backend, Descriptors, Maps
 from echo_keypoints.tracking.windows import blend, window_indices, window_starts
 
@@ -59,7 +60,7 @@ def refine_in_memory(
     starts = window_starts(length, backend.window)
     windows = np.stack([window_indices(start, backend.window, length) for start in starts])
     groups = [windows[i : i + _GROUP] for i in range(0, len(windows), _GROUP)]
-    points = _pinned(points, pins)
+    points = pinned(points, pins)
     for _ in range(iterations):
         refined: list[NDArray[np.float64]] = []
         for group in groups:
@@ -68,7 +69,7 @@ def refine_in_memory(
             refined.extend(
                 backend.refine(part, points[run], reference.points, reference.descriptors, group - run.start)
             )
-        points = _pinned(blend(zip(starts, refined, strict=True), length), pins)
+        points = pinned(blend(zip(starts, refined, strict=True), length), pins)
     return points
 
 
@@ -112,7 +113,3 @@ def refine(
             progress(start + size - done)
         done = start + size
     return blend(parts, length)
-
-
-def _pinned(points: NDArray[np.float64], pins: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.where(np.isnan(pins), points, pins)

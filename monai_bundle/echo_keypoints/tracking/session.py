@@ -19,6 +19,7 @@ from echo_keypoints.tracking.anchors import (
     corrected_start,
     merged,
     pin_array,
+    pinned,
 )
 from echo_keypoints.tracking.backends.base import Backend, Detections, Maps
 from echo_keypoints.tracking.confidence import confidence_features, confidence_model
@@ -280,7 +281,7 @@ class Session:
         if motion:
             held = np.where(set_nowhere[:, None], automatic.points, pins)
             blended = agreed(self._motion, blended, held, TRUST_KNOWN)
-        return np.where(np.isnan(pins), blended, pins), compared
+        return pinned(blended, pins), compared
 
     def _refined(
         self,
