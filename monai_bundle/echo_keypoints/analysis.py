@@ -12,7 +12,7 @@ from echo_keypoints.biomarkers import Patient, measure
 from echo_keypoints.clip import Clip, ClipHeader, ClipSource
 from echo_keypoints.readers import open_clip
 from echo_keypoints.results import AnalysisResult, file_digest
-from echo_keypoints.tracking import Anchor, Tracking, load_backend, track_clip
+from echo_keypoints.tracking import Anchor, Tracking, load_backend, open_session
 from echo_keypoints.tracking.backends import Backend
 from echo_keypoints.tracking.refinement import ITERATIONS
 
@@ -80,16 +80,11 @@ def analyze_source(
         backend, query, anchors, reference, iterations, patient, progress: as in `analyze_clip`.
         sha256: digest of the clip's file, for the record.
     """
-    tracking = track_clip(
-        source,
-        backend or load_backend(),
-        query=query,
-        anchors=anchors,
-        reference=reference,
-        iterations=iterations,
-        progress=progress,
-    )
-    return result_of(source.header, tracking, sha256=sha256, patient=patient)
+    with open_session(source, backend or load_backend(), progress=progress) as session:
+        tracking = session.track(
+            anchors, query=query, reference=reference, iterations=iterations, progress=progress
+        )
+    return result_of(session.header, tracking, sha256=sha256, patient=patient)
 
 
 def result_of(

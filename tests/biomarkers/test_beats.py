@@ -122,12 +122,19 @@ def test_r_waves_of_the_file_give_end_diastole():
     times = np.arange(160) / 50
     values = cavity(times, 0.9 + times)
     beats = found(times, values, r_waves_s=[0.07, 1.07, 2.07, 9.0])
-    assert [b.ed.source for b in beats] == ["ecg_r"] * 3
-    assert [b.ed.frame for b in beats] == [5, 55, 105]  # the largest cavity within -40 to +80 ms
+    assert [b.ed.source for b in beats] == ["ecg_r"] * 3 + ["max_lvid"]  # the file has no R wave for the last
+    assert [b.ed.frame for b in beats] == [5, 55, 105, 155]  # the largest cavity within -40 to +80 ms
     late = found(
         times, values, r_waves_s=[0.3, 1.3]
     )  # no largest cavity near: the first frame at or after it
-    assert [b.ed.frame for b in late] == [15, 65]
+    assert [b.ed.frame for b in late][:2] == [15, 65]
+
+
+def test_a_beat_whose_r_wave_is_not_known_keeps_its_end_diastole():
+    times = np.arange(160) / 50
+    beats = found(times, cavity(times, 0.9 + times), r_waves_s=[0.07, 2.07])
+    assert [b.ed.source for b in beats] == ["ecg_r", "max_lvid", "ecg_r", "max_lvid"]
+    assert [b.ed.frame for b in beats] == [5, 55, 105, 155]
 
 
 def test_the_rate_of_the_file_is_compared():

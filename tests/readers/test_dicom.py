@@ -200,6 +200,7 @@ def test_header_facts_hold_no_patient_data(tmp_path: Path) -> None:
         "heart_rate_bpm": 72.0,
         "image_type_modes": "0001",
         "r_wave_times_s": [0.048, 0.9],
+        "r_wave_source": "RWaveTimeVector",
         "times_known": True,
     }
     assert (header.source, header.spacing_mm, header.scan_region) == ("clip.dcm", (0.5, 0.5), (4, 2, 60, 42))

@@ -96,7 +96,7 @@ def find_beats(
         times_s: ``(T,)`` seconds.
         lvid: ``(T,)`` cavity diameter in any unit; NaN where it is not measurable.
         smoothed: the same, smoothed.
-        r_waves_s: times of R waves in seconds, if the file has them.
+        r_waves_s: times of R waves in seconds, if the file or its picture has them.
         rate_hint_bpm: heart rate that the file gives, if any.
     """
     seen = np.flatnonzero(np.isfinite(smoothed.values))
@@ -112,7 +112,8 @@ def find_beats(
         )
     period = period_s(times, values, 60 / rate_hint_bpm if rate_hint_bpm else None)
     finder = _Finder(times, values, slopes, motion, period)
-    eds = finder.by_ecg(r_waves_s) or finder.by_size()
+    eds = finder.by_ecg(r_waves_s)
+    eds = finder.completed(eds) if eds else finder.by_size()
     beats = [finder.beat(ed, follower) for ed, follower in zip(eds, [*eds[1:], None], strict=False)]
     if not any(beat.es for beat in beats) and (half := finder.systole_before(eds)):
         beats = [half]
@@ -145,6 +146,14 @@ class _Finder:
             if index < len(self.times) and self.times[index] <= r_wave + R_WINDOW_S[1]:
                 events.setdefault(int(index), Event(int(index), float(self.times[index]), "ecg_r"))
         return list(events.values())
+
+    def completed(self, eds: list[Event]) -> list[Event]:
+        """Add the end-diastoles of beats whose R wave is not known: at a clip's end, or where the ECG was not seen."""
+        if self.period is None:
+            return eds
+        apart = _LEAST_DISTANCE * self.period
+        missed = [e for e in self.by_size() if all(abs(e.time_s - ed.time_s) >= apart for ed in eds)]
+        return sorted([*eds, *missed], key=lambda event: event.frame)
 
     def by_size(self) -> list[Event]:
         """The largest cavity before every contraction."""

@@ -19,6 +19,9 @@ from echo_keypoints.tracking.context import temporal_context
 VALIDATION_SEED = 8_000_000
 TEST_SEED = 9_000_000
 
+MORE_HYPERTROPHY = 0.2
+"""Share of SK-net's hearts that are made hypertrophic, besides those drawn so: small cavities are the hardest."""
+
 
 class PhantomFrames(Dataset[dict[str, Tensor]]):
     """Single frames of many hearts, for SK-net.
@@ -58,8 +61,9 @@ class PhantomFrames(Dataset[dict[str, Tensor]]):
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         cv2.setNumThreads(1)
         seed = self.first_seed + index
-        phantom = Phantom(seed, size=self.size)
         rng = np.random.default_rng((seed, 3))
+        often = "hypertrophy" if rng.random() < MORE_HYPERTROPHY else None
+        phantom = Phantom(seed, size=self.size, pathology=often)
         beats = 2.0  # two beats: drift and breathing get their say
         times_s = np.sort(rng.uniform(0, beats * phantom.heart.cycle.period_s, self.context_frames))
         clip = phantom.render(times_s, tissue=True)

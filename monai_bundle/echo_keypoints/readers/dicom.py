@@ -146,5 +146,5 @@ def _metadata(file: DicomFile, coloured: bool) -> dict[str, Any]:
     if mode_bits(header):
         facts["image_type_modes"] = f"{mode_bits(header):04X}"
     if r_waves := r_wave_times_s(header):
-        facts["r_wave_times_s"] = r_waves
+        facts |= {"r_wave_times_s": r_waves, "r_wave_source": "RWaveTimeVector"}
     return facts

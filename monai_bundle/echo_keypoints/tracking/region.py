@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from echo_keypoints.clip import Box, ClipHeader
+from echo_keypoints.tracking.components import label_components
 
 REGION_FRAMES = 64
 """The region is found on at most so many frames, the first of the clip."""
@@ -85,13 +86,6 @@ def _large_patches(alive: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _large_components(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The 4-connected components of a small mask that are not much smaller than the largest."""
-    labels = np.where(mask, np.arange(1, mask.size + 1).reshape(mask.shape), 0)
-    while True:
-        spread = np.pad(labels, 1)
-        around = (spread[:-2, 1:-1], spread[2:, 1:-1], spread[1:-1, :-2], spread[1:-1, 2:])
-        grown = np.where(mask, np.maximum.reduce((labels, *around)), 0)
-        if np.array_equal(grown, labels):
-            break
-        labels = grown
+    labels = label_components(mask)
     counts = np.bincount(labels[mask], minlength=1)
     return mask & (counts >= _PART * counts.max())[labels]

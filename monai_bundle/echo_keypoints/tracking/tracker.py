@@ -9,11 +9,12 @@ from itertools import chain, islice
 import numpy as np
 from numpy.typing import ArrayLike
 
-from echo_keypoints.clip import Clip, ClipSource
+from echo_keypoints.clip import Clip, ClipHeader, ClipSource
 from echo_keypoints.errors import ClipError
 from echo_keypoints.tracking.anchors import Anchor
 from echo_keypoints.tracking.backends.base import Backend, Detections
 from echo_keypoints.tracking.context import ClipContext
+from echo_keypoints.tracking.ecg_trace import ECG_IN_PICTURE, EcgTrace
 from echo_keypoints.tracking.letterbox import LetterBox
 from echo_keypoints.tracking.refinement import ITERATIONS
 from echo_keypoints.tracking.region import REGION_FRAMES, scan_region
@@ -93,20 +94,20 @@ def open_session(
         ClipError: the clip has a single frame, or its file is damaged.
     """
     source = source.as_source() if isinstance(source, Clip) else source
-    letterbox, spool = _read(source, progress)
+    header, letterbox, spool = _read(source, progress)
     try:
         keep = len(spool) * backend.map_bytes <= maps_bytes
-        contexts = ClipContext(spool.read, source.header.frame_times_s)
+        contexts = ClipContext(spool.read, header.frame_times_s)
         detections = _detect(backend, spool, contexts, keep, progress)
     except BaseException:
         spool.close()
         raise
     chunk = len(spool) if keep else maps_bytes // backend.map_bytes
-    return Session(source.header, backend, letterbox, spool, contexts, detections, chunk)
+    return Session(header, backend, letterbox, spool, contexts, detections, chunk)
 
 
-def _read(source: ClipSource, progress: Progress | None) -> tuple[LetterBox, FrameSpool]:
-    """Decode every frame once and keep it in model space only."""
+def _read(source: ClipSource, progress: Progress | None) -> tuple[ClipHeader, LetterBox, FrameSpool]:
+    """Decode every frame once and keep it in model space only; the header tells what was found in the picture."""
     header = source.header
     if header.frame_count < 2:
         raise ClipError(f"{header.source} has a single frame; tracking needs a moving clip.")
@@ -117,9 +118,11 @@ def _read(source: ClipSource, progress: Progress | None) -> tuple[LetterBox, Fra
         raise ClipError(f"{header.source} has no frame that can be read; export it again.")
     letterbox = LetterBox.fit(scan_region(header, head), header.spacing_mm)
     spool = FrameSpool((letterbox.size, letterbox.size))
+    trace = EcgTrace(head)
     try:
         for frame in chain(head, frames):
             spool.append(letterbox.apply(frame))
+            trace.add(frame)
             if progress:
                 progress("read", len(spool), header.frame_count)
     except BaseException:
@@ -130,7 +133,16 @@ def _read(source: ClipSource, progress: Progress | None) -> tuple[LetterBox, Fra
         raise ClipError(
             f"{header.source} announces {header.frame_count} frames but holds {len(spool)}; export it again."
         )
-    return letterbox, spool
+    return _with_r_waves(header, trace), letterbox, spool
+
+
+def _with_r_waves(header: ClipHeader, trace: EcgTrace) -> ClipHeader:
+    """Add the R waves of an ECG in the picture, where the file itself gives none."""
+    known = "r_wave_times_s" in header.metadata or not header.metadata.get("times_known", True)
+    if known or not (found := trace.r_waves_s(header.frame_times_s)):
+        return header
+    facts = {"r_wave_times_s": list(found), "r_wave_source": ECG_IN_PICTURE}
+    return replace(header, metadata={**header.metadata, **facts})
 
 
 def _detect(

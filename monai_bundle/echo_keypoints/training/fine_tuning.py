@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
+import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
+
+from echo_keypoints.data.clips import LabelledFrames
+from echo_keypoints.data.phantoms import PhantomFrames
+from echo_keypoints.networks.sknet import SKNet
+from echo_keypoints.training.sknet import SKNetObjective
+
+BATCH_FRAMES = 2
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -55,3 +65,43 @@ class Rehearsal(Dataset[dict[str, Tensor]]):
             return self.new[index // 2]
         item = self.familiar[index // 2 % len(self.familiar)]  # type: ignore[arg-type]
         return {name: item[name] for name in self._names}
+
+
+def fine_tuned(
+    network: SKNet,
+    data: Sequence[Mapping[str, Any]],
+    *,
+    updates: int,
+    learning_rate: float,
+    seed: int,
+    rehearsal_seed: int,
+) -> SKNet:
+    """Give a copy of a detector, fine-tuned on labelled clips, for experiments; teams use ``configs/fine_tune.json``.
+
+    Every other update is on a fresh phantom of the kind that it was trained on, and the statistics of its batch
+    normalisation stay as they are: else it would forget all others for the few clips that it sees.
+
+    Args:
+        network: stays as it is.
+        data: clips with labels (`data.clips.LabelledFrames`).
+        updates: of `BATCH_FRAMES` frames each.
+        learning_rate: of the first; it falls linearly to nothing.
+        seed: of the order of clips and frames, and of how they are varied.
+        rehearsal_seed: of the first phantom.
+    """
+    torch.manual_seed(seed)
+    learner = copy.deepcopy(network)
+    frames = LabelledFrames(data, BATCH_FRAMES, seed=seed)
+    familiar = PhantomFrames(updates, BATCH_FRAMES, first_seed=rehearsal_seed)
+    objective = SKNetObjective(frozen_statistics(learner), precision="float32").train()
+    optimizer = torch.optim.AdamW(objective.parameters(), learning_rate)
+    for update in range(updates):
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate * (1 - update / updates)
+        item = (familiar if update % 2 else frames)[update // 2]
+        batch = {name: value[None] for name, value in item.items()}
+        optimizer.zero_grad()
+        objective(batch)["loss"].backward()
+        torch.nn.utils.clip_grad_norm_(objective.parameters(), 1.0)
+        optimizer.step()
+    return learner.eval()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -96,6 +97,9 @@ class Methods:
         patient = Patient(**facts) if facts else None
         if spec.get("server"):
             header, tracked = self._clips.source(spec).header, server.track(spec["server"], progress)
+            header = replace(
+                header, metadata={**tracked.clip.metadata, **header.metadata}
+            )  # what it has seen
             return _answer(result_of(header, tracked, sha256=digest(spec), patient=patient))
         session = self._clips.session(spec, progress)
         tracking = session.track(progress=progress)

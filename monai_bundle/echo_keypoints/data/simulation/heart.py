@@ -215,10 +215,10 @@ def sample_heart(rng: np.random.Generator, pathology: str | None = None) -> Hear
         shortening=uniform(0.08, 0.2),
         rv_width=uniform(8, 28),
         anterior_leaflet=uniform(17, 28),
-        closure_rad=uniform(0.4, 0.9),
+        closure_rad=uniform(0.3, 0.9),
         aortic_ring=uniform(17, 26),
-        root_rad=uniform(0.15, 0.85),
-        mitral_rad=uniform(0.1, 0.7),
+        root_rad=uniform(0.0, 0.85),
+        mitral_rad=uniform(0.0, 0.7),
     )
     if pathology == "heart_failure":
         return replace(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 
 from echo_keypoints.data.clips import LabelledFrames
-from echo_keypoints.data.phantoms import PhantomFrames
 from echo_keypoints.evaluation.active_learning.clips import LABELLED_FRAMES, Item
 from echo_keypoints.networks import SKNet, TRNet, load_weights
 from echo_keypoints.readers import open_clip
@@ -21,13 +19,12 @@ from echo_keypoints.tracking import open_session
 from echo_keypoints.tracking.backends import models_directory
 from echo_keypoints.tracking.backends.base import model_file
 from echo_keypoints.tracking.backends.torch_backend import SKNET, TRNET, TorchBackend
-from echo_keypoints.training.fine_tuning import frozen_statistics
+from echo_keypoints.training.fine_tuning import fine_tuned
 from echo_keypoints.training.sknet import SKNetObjective
 
 FIRST_SEED = 9_500_000
 """Of the phantoms; no training sees those from here on."""
 REHEARSAL_SEED = FIRST_SEED + 900_000
-BATCH_FRAMES = 2
 
 
 @dataclass(frozen=True)
@@ -61,30 +58,6 @@ def shipped() -> tuple[SKNet, TRNet]:
     folder = models_directory()
     sknet = load_weights(model_file(folder, SKNET), SKNet).eval()
     return sknet, load_weights(model_file(folder, TRNET), TRNet).eval()
-
-
-def fine_tune(network: SKNet, items: Sequence[Item], protocol: Protocol, seed: int) -> SKNet:
-    """Give a copy of a detector, fine-tuned on labelled clips.
-
-    Every other update is on a fresh phantom of the kind that it was trained on, and the statistics of its batch
-    normalisation stay as they are: else it would forget all others for the few clips that it sees.
-    """
-    torch.manual_seed(seed)
-    learner = copy.deepcopy(network)
-    frames = LabelledFrames([item.of_bundle() for item in items], BATCH_FRAMES, seed=seed)
-    familiar = PhantomFrames(protocol.updates, BATCH_FRAMES, first_seed=REHEARSAL_SEED + 1000 * seed)
-    objective = SKNetObjective(frozen_statistics(learner), precision="float32").train()
-    optimizer = torch.optim.AdamW(objective.parameters(), protocol.learning_rate)
-    for update in range(protocol.updates):
-        for group in optimizer.param_groups:  # linear decay to nothing
-            group["lr"] = protocol.learning_rate * (1 - update / protocol.updates)
-        item = (familiar if update % 2 else frames)[update // 2]
-        batch = {name: value[None] for name, value in item.items()}
-        optimizer.zero_grad()
-        objective(batch)["loss"].backward()
-        torch.nn.utils.clip_grad_norm_(objective.parameters(), 1.0)
-        optimizer.step()
-    return learner.eval()
 
 
 @torch.no_grad()
@@ -133,7 +106,14 @@ def learning_curve(
     for turn in range(protocol.rounds + 1):
         if turn:
             chosen += _choose(strategy, sknet, trnet, pool, chosen, protocol.step, seed * 100 + turn)
-            sknet = fine_tune(sknet, chosen, protocol, seed * 100 + turn)
+            sknet = fine_tuned(
+                sknet,
+                [item.of_bundle() for item in chosen],
+                updates=protocol.updates,
+                learning_rate=protocol.learning_rate,
+                seed=seed * 100 + turn,
+                rehearsal_seed=REHEARSAL_SEED + 1000 * (seed * 100 + turn),
+            )
         errors = errors_px(sknet, test)
         curve.append(
             {

@@ -341,6 +341,8 @@ def _scale(result: AnalysisResult) -> Iterator[tuple[str, str]]:
     yield "Source of the scale", clip.spacing_source
     known = times_known(result)
     yield "Source of the times", clip.times_source if known else f"{clip.times_source}: assumed, not measured"
+    if source := clip.metadata.get("r_wave_source"):
+        yield "Source of the R waves", str(source)
 
 
 def _words(key: str) -> str:
