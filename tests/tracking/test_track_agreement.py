@@ -6,7 +6,7 @@ from echo_keypoints.data.phantoms import VALIDATION_SEED
 from echo_keypoints.data.simulation import simulate_clip
 from echo_keypoints.evaluation.cases import exact_case
 from echo_keypoints.tracking import open_session
-from echo_keypoints.tracking.agreement import OUTLIER_PX, agreed
+from echo_keypoints.tracking.agreement import OUTLIER_PX, agreed, steadiness
 from echo_keypoints.tracking.backends import load_backend
 from echo_keypoints.tracking.motion import Hops
 
@@ -71,7 +71,28 @@ def test_points_that_jumped_elsewhere_do_not_pull():
     np.testing.assert_allclose(np.delete(track, 2, axis=1), np.delete(truth, 2, axis=1), atol=1e-6)
 
 
-def test_it_is_the_minimum_that_the_formula_names():
+def test_third_differences_weigh_with_the_sixth_power_of_the_rate():
+    times = np.arange(20) / 50
+    assert steadiness(times) == pytest.approx(1)
+    assert steadiness(2 * times) == pytest.approx(1 / 64)
+    assert steadiness(times / 4) == 3  # and no more than that
+    assert steadiness(np.array([0, 0.02, 0.04, 1.04, 1.06])) == pytest.approx(1)  # a gap changes nothing
+
+
+@pytest.mark.parametrize("length", [2, 3, 4, 300])
+def test_steadiness_evens_out_errors_of_the_flow_and_leaves_smooth_motion_alone(length):
+    truth = beating(length)
+    exact = agreed(KnownMotion(truth), truth, nothing(truth), 0.01, 1.0)
+    np.testing.assert_allclose(exact, truth, atol=0.3)
+    if length > 4:
+        noisy = KnownMotion(truth, noise=0.4)
+        rough, even = (agreed(noisy, truth, nothing(truth), 0.01, steady) for steady in (0.0, 1.0))
+        trembling = [np.abs(np.diff(track - truth, axis=0)).mean() for track in (rough, even)]
+        assert trembling[1] < 0.7 * trembling[0]
+
+
+@pytest.mark.parametrize("steady", [0.0, 0.7])
+def test_it_is_the_minimum_that_the_formula_names(steady):
     truth = beating(6)[:, :1]
     motion = KnownMotion(truth, noise=0.3)
     refined = truth + np.random.default_rng(1).normal(0, 1.0, truth.shape)
@@ -83,10 +104,13 @@ def test_it_is_the_minimum_that_the_formula_names():
             ((points[h.step :] - points[: -h.step] - h.displacement) ** 2).sum() / h.step for h in motion.hops
         )
         square = ((points - refined) ** 2).sum(axis=-1)
-        return steps + trust * (OUTLIER_PX**2 * np.log1p(square / OUTLIER_PX**2)).sum()
+        third = np.diff(points, n=3, axis=0)
+        pull = OUTLIER_PX**2 * np.log1p(square / OUTLIER_PX**2)
+        return steps + trust * pull.sum() + steady * (third**2).sum()
 
     best = minimize(cost, refined.ravel(), tol=1e-12).x.reshape(truth.shape)
-    np.testing.assert_allclose(agreed(motion, refined, nothing(truth), trust), best, atol=2e-3)
+    track = agreed(motion, refined, nothing(truth), trust, steady)
+    np.testing.assert_allclose(track, best, atol=2e-3)
 
 
 def test_with_the_shipped_weights_tracks_are_steadier_and_closer():

@@ -3,10 +3,10 @@
 TR-net says where each point is, frame by frame; the flow between near frames says how it moves, more exactly, but adds
 up its errors. The best track under both, with Gaussian errors, minimises for each landmark
 
-    sum_s sum_t |p_{t+s} - p_t - d_{s,t}|^2 / s  +  trust * sum_t w_t |p_t - q_t|^2
+    sum_s sum_t |p_{t+s} - p_t - d_{s,t}|^2 / s  +  trust * sum_t w_t |p_t - q_t|^2  +  steadiness * sum_t |D^3 p_t|^2
 
 (d: motion over s frames, q: refined points, w = 1 / (1 + |p - q|^2 / c^2), the weights of a Cauchy error: a point that
-jumped to another structure does not pull). The paper has no such step.
+jumped to another structure does not pull; D^3: third difference in time). The paper has no such step.
 """
 
 from __future__ import annotations
@@ -25,12 +25,29 @@ smaller one only for a few frames; from points that a person set it can be follo
 OUTLIER_PX = 4.0
 """c: a refined point this far off has half its weight."""
 
+EVEN_RATE_HZ, MOST_STEADINESS = 50.0, 3.0
+"""At this rate a third difference of the true motion is as large as an error of the flow over one frame."""
+
 PASSES = 3
 _CHUNK, _OVERLAP = 256, 64
 
 
+def steadiness(frame_times_s: NDArray[np.floating]) -> float:
+    """How even a track is: the weight of its third differences, which shrink with the cube of the time between frames.
+
+    Args:
+        frame_times_s: ``(T,)`` seconds.
+    """
+    rate = 1 / float(np.median(np.diff(frame_times_s)))
+    return min((rate / EVEN_RATE_HZ) ** 6, MOST_STEADINESS)
+
+
 def agreed(
-    motion: Motion, refined: NDArray[np.float64], pins: NDArray[np.float64], trust: float
+    motion: Motion,
+    refined: NDArray[np.float64],
+    pins: NDArray[np.float64],
+    trust: float,
+    steady: float = 0.0,
 ) -> NDArray[np.float64]:
     """Find that track.
 
@@ -39,6 +56,7 @@ def agreed(
         refined: ``(T, K, 2)`` model px.
         pins: ``(T, K, 2)`` points that stay, NaN elsewhere.
         trust: weight of the refined points.
+        steady: weight of third differences (`steadiness`).
 
     Returns:
         ``(T, K, 2)``. Long clips are solved in overlapping parts.
@@ -48,19 +66,25 @@ def agreed(
     parts = []
     for start in window_starts(length, size, step=max(1, size - _OVERLAP)):
         run = slice(start, start + size)
-        parts.append((start, _solved(motion, refined[run], pins[run], trust, start)))
+        parts.append((start, _solved(motion, refined[run], pins[run], trust, steady, start)))
     track = blend(parts, length)
     return pinned(track, pins)
 
 
 def _solved(
-    motion: Motion, refined: NDArray[np.float64], pins: NDArray[np.float64], trust: float, first: int
+    motion: Motion,
+    refined: NDArray[np.float64],
+    pins: NDArray[np.float64],
+    trust: float,
+    steady: float,
+    first: int,
 ) -> NDArray[np.float64]:
     length, landmarks, _ = refined.shape
     fixed = ~np.isnan(pins[..., 0])  # (T, K)
     refined = pinned(refined, pins)
     points = refined
-    steps = np.zeros((length, length))  # of the quadratic form: the same for all landmarks, wherever they are
+    third = np.diff(np.eye(length), n=3, axis=0)
+    steps = steady * third.T @ third  # of the quadratic form: the same for all landmarks, wherever they are
     for step in STEPS:
         here, weight = np.arange(max(length - step, 0)), 1.0 / step
         steps[here, here] += weight

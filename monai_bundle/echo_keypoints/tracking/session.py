@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from echo_keypoints.clip import ClipHeader
-from echo_keypoints.tracking.agreement import TRUST_DETECTED, TRUST_KNOWN, agreed
+from echo_keypoints.tracking.agreement import TRUST_DETECTED, TRUST_KNOWN, agreed, steadiness
 from echo_keypoints.tracking.anchors import (
     Anchor,
     anchor_weights,
@@ -235,7 +235,7 @@ class Session:
                 progress,
             )
             if motion:
-                points = agreed(self._motion, points, pins, TRUST_KNOWN if start else TRUST_DETECTED)
+                points = self._agreed(points, pins, TRUST_KNOWN if start else TRUST_DETECTED)
             if consensus and not start:
                 points = points + consensus_offset(seen.points, seen.peak, points)
             self._last = _Automatic(request, frame, points)
@@ -280,7 +280,7 @@ class Session:
         compared = np.where(set_nowhere, automatic.reference, np.asarray(frames)[weights.argmax(axis=0)])
         if motion:
             held = np.where(set_nowhere[:, None], automatic.points, pins)
-            blended = agreed(self._motion, blended, held, TRUST_KNOWN)
+            blended = self._agreed(blended, held, TRUST_KNOWN)
         return pinned(blended, pins), compared
 
     def _refined(
@@ -314,6 +314,11 @@ class Session:
             self.chunk,
             advance,
         )
+
+    def _agreed(
+        self, points: NDArray[np.float64], pins: NDArray[np.float64], trust: float
+    ) -> NDArray[np.float64]:
+        return agreed(self._motion, points, pins, trust, steadiness(self.header.frame_times_s))
 
     def _maps(self, start: int, stop: int) -> Maps:
         if self.detections.maps:
