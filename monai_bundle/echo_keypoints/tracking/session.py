@@ -238,6 +238,9 @@ class Session:
                 points = self._agreed(points, pins, TRUST_KNOWN if start else TRUST_DETECTED)
             if consensus and not start:
                 points = points + consensus_offset(seen.points, seen.peak, points)
+                if motion:  # once more: tissue moves otherwise where the points are now
+                    points = self._agreed(points, np.full_like(pins, np.nan), TRUST_DETECTED)
+                    points = points + consensus_offset(seen.points, seen.peak, points)
             self._last = _Automatic(request, frame, points)
         return self._last
 
