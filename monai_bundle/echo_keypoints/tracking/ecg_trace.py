@@ -1,4 +1,4 @@
-"""R waves of an ECG that is part of the picture: a still trace, along which a cursor runs as time does.
+"""R waves of an ECG that is part of the picture: a still trace, along which a mark runs as time does.
 
 Scanners draw the trace below the fan and mark the moment of each frame by a line or a tick. The trace stands still, so
 it is told from the fan; the mark moves evenly, so it is told from text; where it has just passed, the trace shows the
@@ -21,9 +21,9 @@ ECG_IN_PICTURE = "ECG trace in the picture"
 _HEAD_FRAMES = 8  # of the clip's first ones, to see what stands still
 _LIT = 70  # grey levels: a trace is brighter
 _STILL = 50  # grey levels: it varies less
-_MOVES = 40  # grey levels: the cursor stands out from what is behind it by more
-_CURSOR_PX = 5  # and at least so many in its column; some makers draw a line, others a tick on the trace
-_SEEN_SHARE = 0.8  # of the frames show the cursor, and it moves evenly
+_MOVES = 40  # grey levels: the mark stands out from what is behind it by more
+_LEAST_MARK_PX = 5  # and at least so many in its column; some makers draw a line, others a tick on the trace
+_SEEN_SHARE = 0.8  # of the frames show the mark, and it moves evenly
 _WIDTH = 0.2  # of the picture's: a trace is as wide at least
 _HEIGHTS = (8, 0.2)  # px, and share of the picture's height: a trace is no line and no picture
 _THICKNESS = 0.35  # of the strip's height: a trace is thin
@@ -42,7 +42,7 @@ _Piece = tuple[NDArray[np.float64], NDArray[np.bool_]]
 
 
 class EcgTrace:
-    """The ECG of one clip; frames are given one by one, and none is kept.
+    """The ECG of one clip; frames are given one by one, and none is kept whole.
 
     Args:
         head: the first frames of the clip, each ``(H, W)`` uint8. They are not counted: give them to `add`, too.
@@ -72,21 +72,21 @@ class _Strip:
     def __init__(self, head: Sequence[NDArray[np.uint8]], rows: slice) -> None:
         self._rows = rows
         self._behind = np.median(np.stack([frame[rows] for frame in _thinned(head)]), axis=0).astype(np.int16)
-        self._cursor: list[float] = []  # column in each frame, NaN where there is none
+        self._mark: list[float] = []  # column in each frame, NaN where there is none
         self._shown: deque[NDArray[np.uint8]] = deque(maxlen=_SETTLED[-1] + 1)
         self._pieces: list[_Piece] = []
 
     def add(self, frame: NDArray[np.uint8]) -> None:
         strip = frame[self._rows]
-        self._cursor.append(self._cursor_in(strip))
-        self._shown.append(strip)
-        if len(self._cursor) > _SETTLED[-1]:
-            self._pieces += self._read(len(self._cursor) - 1 - _SETTLED[-1], _SETTLED)
+        self._mark.append(self._mark_in(strip))
+        self._shown.append(strip.copy())
+        if len(self._mark) > _SETTLED[-1]:
+            self._pieces += self._read(len(self._mark) - 1 - _SETTLED[-1], _SETTLED)
 
-    def _cursor_in(self, strip: NDArray[np.uint8]) -> float:
+    def _mark_in(self, strip: NDArray[np.uint8]) -> float:
         stands_out = (strip.astype(np.int16) - self._behind > _MOVES).sum(axis=0)
         best = int(stands_out.max())
-        if best < _CURSOR_PX:
+        if best < _LEAST_MARK_PX:
             return float("nan")
         column = int(stands_out.argmax())
         near = np.arange(max(0, column - 3), min(len(stands_out), column + 4))
@@ -97,15 +97,15 @@ class _Strip:
         """Read the columns that the mark passed on the way to a frame off the frames some time later."""
         if frame == 0:
             return []
-        before, now = self._cursor[frame - 1], self._cursor[frame]
+        before, now = self._mark[frame - 1], self._mark[frame]
         if not 0 < now - before < self._behind.shape[1] / 8:  # nor where a new sweep begins
             return []
         columns = np.arange(int(np.ceil(before)), int(np.ceil(now)))
-        newest = len(self._cursor) - 1
+        newest = len(self._mark) - 1
         darkest, brightest = np.full((len(self._behind), len(columns)), 255), np.zeros(len(columns), int)
         for at in (frame + step for step in later):
             # Where the mark stands now, it would be taken for the trace.
-            free = ~(np.abs(columns - self._cursor[at]) <= _MARK_PX)
+            free = ~(np.abs(columns - self._mark[at]) <= _MARK_PX)
             shown = self._shown[at - newest - 1][:, columns]
             darkest = np.where(free, np.minimum(darkest, shown), darkest)
             brightest = np.where(free, np.maximum(brightest, shown), brightest)
@@ -113,9 +113,9 @@ class _Strip:
         return [(np.asarray(frame - 1 + (columns - before) / (now - before), np.float64), lit)]
 
     def r_waves_s(self, frame_times_s: NDArray[np.float64]) -> tuple[float, ...]:
-        if not self._is_cursor():
+        if not self._runs_evenly():
             return ()
-        count = len(self._cursor)
+        count = len(self._mark)
         pieces = list(self._pieces)
         for frame in range(max(1, count - _SETTLED[-1]), count - _SETTLED[1]):  # these have fewer after them
             pieces += self._read(frame, [step for step in _SETTLED if frame + step < count])
@@ -134,9 +134,9 @@ class _Strip:
             return ()
         return _peaks(np.interp(moments, np.arange(count), frame_times_s), wave)
 
-    def _is_cursor(self) -> bool:
+    def _runs_evenly(self) -> bool:
         """Whether what stands out runs evenly to the right, but for new sweeps and a stop where the trace ends."""
-        steps = np.diff(self._cursor)
+        steps = np.diff(self._mark)
         runs = steps[np.isfinite(steps) & (steps > 0)]
         if len(runs) < 3:
             return False
@@ -189,7 +189,7 @@ def _still_strips(head: Sequence[NDArray[np.uint8]]) -> list[slice]:
         return []
     darkest = [np.full_like(frames[0], 255)] * 2
     brightest = [np.zeros_like(frames[0])] * 2
-    for frame in frames:  # the second of each: the cursor may pass once
+    for frame in frames:  # the second of each: the mark may pass once
         darkest = [np.minimum(darkest[0], frame), np.minimum(darkest[1], np.maximum(darkest[0], frame))]
         brightest = [
             np.maximum(brightest[0], frame),
