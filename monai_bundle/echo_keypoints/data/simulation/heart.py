@@ -17,6 +17,10 @@ from echo_keypoints.data.simulation.cycle import Cycle, sample_cycle
 
 FloatArray = NDArray[np.floating]
 
+BELOW_TIPS = 4.0
+"""Distance in mm of the landmarks from the furthest reach of the leaflets' tips: readers of real clips set them 25 to 30 mm from
+the curtain."""
+
 PATHOLOGIES = ("normal", "heart_failure", "hypertrophy", "septal_infarct", "posterior_infarct")
 
 
@@ -90,9 +94,9 @@ class Heart:
 
     @property
     def landmark_u(self) -> float:
-        """Where along the axis the landmarks lie: just below the leaflets' tips (ASE 2015), which reach furthest when
-        they point along the axis."""
-        return self.base_length - self.anterior_leaflet - 1.0
+        """Where along the axis the landmarks lie: below the leaflets' tips (ASE 2015), which reach furthest when they
+        point along the axis."""
+        return self.base_length - self.anterior_leaflet - BELOW_TIPS
 
     def cavity(self, u: FloatArray, side: int) -> FloatArray:
         """Distance of the endocardium from the axis at end-diastole; `side` -1 septum, +1 posterior."""
@@ -196,6 +200,7 @@ def sample_heart(rng: np.random.Generator, pathology: str | None = None) -> Hear
         pathology = "normal" if rng.random() < 0.5 else str(rng.choice(PATHOLOGIES[1:]))
     if pathology not in PATHOLOGIES:
         raise ValueError(f"unknown pathology {pathology!r}; choose one of {', '.join(PATHOLOGIES)}")
+    tilted = 1.0 if rng.random() < 0.8 else uniform(0, 0.5)
     heart = Heart(
         pathology=pathology,
         cycle=sample_cycle(rng),
@@ -217,8 +222,8 @@ def sample_heart(rng: np.random.Generator, pathology: str | None = None) -> Hear
         anterior_leaflet=uniform(17, 28),
         closure_rad=uniform(0.3, 0.9),
         aortic_ring=uniform(17, 26),
-        root_rad=uniform(0.0, 0.85),
-        mitral_rad=uniform(0.0, 0.7),
+        root_rad=tilted * uniform(0.2, 1.0),
+        mitral_rad=tilted * uniform(0.15, 0.9),
     )
     if pathology == "heart_failure":
         return replace(
