@@ -137,6 +137,15 @@ def test_a_beat_whose_r_wave_is_not_known_keeps_its_end_diastole():
     assert [b.ed.frame for b in beats] == [5, 55, 105, 155]
 
 
+def test_a_large_cavity_in_mid_diastole_is_no_beat_that_the_ecg_missed():
+    # Of a hypertrophic heart: it fills early, and is at its largest two thirds of a beat after the R wave.
+    times = np.arange(130) / 60
+    phase = times % 1.07 / 1.07
+    values = 45 - 14 * np.exp(-(((phase - 0.33) / 0.13) ** 2)) + 2 * np.exp(-(((phase - 0.64) / 0.05) ** 2))
+    beats = found(times, values, r_waves_s=[0.0, 1.07])
+    assert {b.ed.source for b in beats} == {"ecg_r"}
+
+
 def test_the_rate_of_the_file_is_compared():
     result = measure(beating(metadata={"heart_rate_bpm": 90.0}))
     (check,) = [check for check in result.quality["checks"] if check["name"] == "heart rate"]

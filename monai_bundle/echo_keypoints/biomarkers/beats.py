@@ -27,6 +27,7 @@ _HEIGHT = 0.25  # of the robust range: least change between ED and ES
 _LAST_HEIGHT = 0.10  # of the robust range: fall that confirms the clip's last ED
 _LEAST_DISTANCE = 0.5  # of the period, between two EDs
 _LAST_DISTANCE = 0.75  # the same for the clip's last ED, unless the cavity is as large as at the one before
+_MISSED_DISTANCE = 0.8  # of the period, from every R wave: so far off, a beat may have an R wave that was not seen
 _LEAST_RR_S = 0.25
 _LEAST_SYSTOLE_S = 0.2
 _CONTRACTION = 0.6  # of the robust range: so deep a fall between two peaks is a beat, however near they are
@@ -151,7 +152,7 @@ class _Finder:
         """Add the end-diastoles of beats whose R wave is not known: at a clip's end, or where the ECG was not seen."""
         if self.period is None:
             return eds
-        apart = _LEAST_DISTANCE * self.period
+        apart = _MISSED_DISTANCE * self.period
         missed = [e for e in self.by_size() if all(abs(e.time_s - ed.time_s) >= apart for ed in eds)]
         return sorted([*eds, *missed], key=lambda event: event.frame)
 
