@@ -27,7 +27,9 @@ _HEIGHT = 0.25  # of the robust range: least change between ED and ES
 _LAST_HEIGHT = 0.10  # of the robust range: fall that confirms the clip's last ED
 _LEAST_DISTANCE = 0.5  # of the period, between two EDs
 _LAST_DISTANCE = 0.75  # the same for the clip's last ED, unless the cavity is as large as at the one before
-_MISSED_DISTANCE = 0.8  # of the period, from every R wave: so far off, a beat may have an R wave that was not seen
+_MISSED_DISTANCE = (
+    0.8  # of the period, from every R wave: so far off, a beat may have an R wave that was not seen
+)
 _LEAST_RR_S = 0.25
 _LEAST_SYSTOLE_S = 0.2
 _CONTRACTION = 0.6  # of the robust range: so deep a fall between two peaks is a beat, however near they are

@@ -3,19 +3,22 @@
 TR-net says where each point is, frame by frame; the flow between near frames says how it moves, more exactly, but adds
 up its errors. The best track under both, with Gaussian errors, minimises for each landmark
 
-    sum_s sum_t |p_{t+s} - p_t - d_{s,t}|^2 / s  +  trust * sum_t w_t |p_t - q_t|^2  +  steadiness * sum_t |D^3 p_t|^2
+    sum_s sum_t v_{s,t} |p_{t+s} - p_t - d_{s,t}|^2 / s  +  trust * sum_t w_t |p_t - q_t|^2  +  even * sum_t |D^3 p_t|^2
 
-(d: motion over s frames, q: refined points, w = 1 / (1 + |p - q|^2 / c^2), the weights of a Cauchy error: a point that
-jumped to another structure does not pull; D^3: third difference in time). The paper has no such step.
+(d: motion over s frames; q: refined points; D^3: third difference in time). The weights w = 1 / (1 + |p - q|^2 / c^2)
+are those of a Cauchy error: a point that jumped to another structure does not pull. The weights v fall where the motion
+contradicts itself (`_reliable`): a heart may be so fast that the flow loses it. The paper has no such step.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from echo_keypoints.tracking.anchors import pinned
-from echo_keypoints.tracking.motion import STEPS, Motion
+from echo_keypoints.tracking.motion import Hops, Motion
 from echo_keypoints.tracking.windows import blend, window_starts
 
 TRUST_DETECTED, TRUST_KNOWN = 0.1, 0.01
@@ -27,6 +30,9 @@ OUTLIER_PX = 4.0
 
 EVEN_RATE_HZ, MOST_STEADINESS = 50.0, 3.0
 """At this rate a third difference of the true motion is as large as an error of the flow over one frame."""
+
+CONTRADICTION_PX = 1.0
+"""Two steps of one frame that miss the step of two frames by so much have half their weight."""
 
 PASSES = 3
 _CHUNK, _OVERLAP = 256, 64
@@ -84,22 +90,34 @@ def _solved(
     refined = pinned(refined, pins)
     points = refined
     third = np.diff(np.eye(length), n=3, axis=0)
-    steps = steady * third.T @ third  # of the quadratic form: the same for all landmarks, wherever they are
-    for step in STEPS:
-        here, weight = np.arange(max(length - step, 0)), 1.0 / step
-        steps[here, here] += weight
-        steps[here + step, here + step] += weight
-        steps[here, here + step] -= weight
-        steps[here + step, here] -= weight
+    even = np.broadcast_to(steady * third.T @ third, (landmarks, length, length))
     for _ in range(PASSES):
-        moved = np.zeros_like(refined)
-        for hops in motion.along(points, first):
-            moved[hops.step :] += hops.displacement / hops.step
-            moved[: -hops.step] -= hops.displacement / hops.step
+        system, moved = even.copy(), np.zeros_like(refined)
+        hops = motion.along(points, first)
+        for hop, reliable in zip(hops, _reliable(hops), strict=True):
+            here, there = np.arange(length - hop.step), np.arange(hop.step, length)
+            weight = reliable / hop.step  # (T - step, K)
+            system[:, here, here] += weight.T
+            system[:, there, there] += weight.T
+            system[:, here, there] -= weight.T
+            system[:, there, here] -= weight.T
+            moved[there] += weight[..., None] * hop.displacement
+            moved[here] -= weight[..., None] * hop.displacement
         far = ((points - refined) ** 2).sum(axis=-1)
         hold = np.where(fixed, 1e6, trust / (1 + far / OUTLIER_PX**2)).T  # (K, T)
-        system = np.broadcast_to(steps, (landmarks, length, length)).copy()
         system[:, np.arange(length), np.arange(length)] += hold
         right = moved.transpose(1, 0, 2) + hold[..., None] * refined.transpose(1, 0, 2)
         points = np.linalg.solve(system, right).transpose(1, 0, 2).astype(np.float64)
     return points
+
+
+def _reliable(hops: Sequence[Hops]) -> list[NDArray[np.float64]]:
+    """Weigh the motion, each ``(T - step, K)``: 1 where two steps of one frame lead where that of two frames does."""
+    weights = [np.ones(hop.displacement.shape[:2]) for hop in hops]
+    if len(hops) > 1:
+        one, two = (hop.displacement for hop in hops)
+        miss = one[:-1] + one[1:] - two
+        weights[1] = 1 / (1 + (miss**2).sum(axis=-1) / CONTRADICTION_PX**2)
+        around = np.pad(weights[1], ((1, 1), (0, 0)))
+        weights[0] = np.maximum(around[:-1], around[1:])  # one of its two loops vouches for a step
+    return weights

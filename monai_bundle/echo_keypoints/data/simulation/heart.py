@@ -18,8 +18,8 @@ from echo_keypoints.data.simulation.cycle import Cycle, sample_cycle
 FloatArray = NDArray[np.floating]
 
 BELOW_TIPS = 4.0
-"""Distance in mm of the landmarks from the furthest reach of the leaflets' tips: readers of real clips set them 25 to 30 mm from
-the curtain."""
+"""Distance in mm of the landmarks from the furthest reach of the leaflets' tips: readers of real clips set them 25 to
+30 mm from the curtain."""
 
 PATHOLOGIES = ("normal", "heart_failure", "hypertrophy", "septal_infarct", "posterior_infarct")
 
