@@ -88,6 +88,13 @@ def test_tables_3_and_4_share_their_trainings(place):
     assert trained.stat().st_mtime_ns == before
 
 
+def test_the_design_of_trnet(place):
+    folder = reproduce(place, "design")
+    found = table(folder, "design_labelled")
+    assert len(found) == 6 and "three mixer blocks" in found
+    assert "The paper" not in (folder / "design_labelled.md").read_text(encoding="utf-8")
+
+
 def test_figure_6(place):
     folder = reproduce(place, "figure6")
     found = table(folder, "figure6_labelled")

@@ -1,4 +1,4 @@
-"""Tables 3, 4 and 5 and Figure 6: one thing changed at a time."""
+"""Tables 3, 4 and 5, Figure 6, and the design of TR-net: one thing changed at a time."""
 
 from __future__ import annotations
 
@@ -47,6 +47,20 @@ def table_4(context: Context) -> list[Report]:
         {"with": "with", "without": "without"},
         TABLE_4,
     )
+
+
+def design(context: Context) -> list[Report]:
+    """What TR-net is made of: depth of the mixer, levels of context, what it compares with. Not in the paper."""
+    titles = {
+        "method": "as shipped: six mixer blocks, context at strides 2, 4, 8, both comparisons",
+        "shallow": "three mixer blocks",
+        "coarse": "context at strides 4, 8",
+        "fine": "context at strides 1, 2, 4, 8",
+        "no_neighbours": "not compared with the frame before (as the paper)",
+        "no_correlation": "not compared with the reference frame",
+    }
+    variants = {name: METHOD if name == "method" else Variant(design=name) for name in titles}
+    return _ablation(context, "design", "Design of TR-net", variants, titles, {})
 
 
 def table_5(context: Context) -> list[Report]:
@@ -117,7 +131,7 @@ def _ablation(
         reports.append(
             Report(
                 f"{name}_{dataset.name}", f"{title} on {dataset.title}", COLUMNS, lines(runs, entries, titles), paper,
-                PAPER_KEYS, [NOTE, _teacher_note(context), *skipped], context.settings(),
+                PAPER_KEYS if paper else (), [NOTE, _teacher_note(context), *skipped], context.settings(),
             )
         )  # fmt: skip
     return reports

@@ -17,6 +17,7 @@ EXPERIMENTS = {
     "table5": ("ablations", "table_5"),
     "table6": ("table6", "table_6"),
     "figure6": ("ablations", "figure_6"),
+    "design": ("ablations", "design"),
 }
 """Name → module and function."""
 

@@ -46,6 +46,17 @@ _KEPT_CHUNKS = 32
 """SK-net's answers that are kept in an evaluation: more than the batches of a phantom clip."""
 
 
+DESIGNS: dict[str, dict[str, Any]] = {
+    "": {},
+    "shallow": {"depth": 3},
+    "coarse": {"context_widths": (0, 0, 16, 16)},
+    "fine": {"context_widths": (8, 12, 16, 16)},
+    "no_neighbours": {"use_neighbours": False},
+    "no_correlation": {"use_correlation": False},
+}
+"""Name → what a TR-net is built with in place of the preset's values; the first is the preset."""
+
+
 @dataclass(frozen=True)
 class Variant:
     """One TR-net of an ablation; the defaults are the method.
@@ -54,6 +65,7 @@ class Variant:
         pseudo, patch: terms of the loss.
         context: SK-net's features among the inputs (the paper's semantic input).
         alpha, beta: of eq. 5.
+        design: of the network, a name of `DESIGNS`.
     """
 
     pseudo: bool = True
@@ -61,17 +73,18 @@ class Variant:
     context: bool = True
     alpha: float = 0.8
     beta: float = 0.8
+    design: str = ""
 
     @property
     def name(self) -> str:
         """Name of its folder: what it has, and its hyper-parameters."""
         parts = [name for name in ("pseudo", "patch", "context") if getattr(self, name)]
-        return "_".join([*parts, f"a{self.alpha:g}", f"b{self.beta:g}"])
+        return "_".join([*parts, f"a{self.alpha:g}", f"b{self.beta:g}", *filter(None, [self.design])])
 
     def network(self) -> TRNet:
         """A new TR-net; variants of the same architecture start from the same weights."""
         torch.manual_seed(0)
-        return TRNet.from_preset("small", use_context=self.context)
+        return TRNet.from_preset("small", use_context=self.context, **DESIGNS[self.design])
 
     def loss(self) -> TrajectoryLoss:
         """Eq. 5 without the terms that the variant does not have."""
