@@ -19,9 +19,11 @@ from echo_keypoints.evaluation.few_labels import (
     split_by_patient,
     to_markdown,
 )
+from echo_keypoints.readers import open_clip
 from echo_keypoints.writers.dicom_multiframe import write_dicom
 
 FRAMES = 6
+CLIPS = ("rest.dcm", "stress.dcm", "other.npz")
 
 
 def _save(folder: Path, name: str, seed: int, patient: str | None = None) -> dict[str, object]:
@@ -55,8 +57,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_patient_is_never_on_both_sides(data: Path) -> None:
     folder = data / "plax"
-    assert patient_of(folder / "rest.dcm") == patient_of(folder / "stress.dcm") == "PHANTOM-P1"
-    assert patient_of(folder / "other.npz") == "other"
+    whose = {name: patient_of(folder / name, open_clip(folder / name).header) for name in CLIPS}
+    assert whose == dict(zip(CLIPS, ("PHANTOM-P1", "PHANTOM-P1", "other"), strict=True))
     found = [
         (task.kind, [case.name for case in task.pool], [case.name for case in task.test])
         for task in split_by_patient(folder / "annotations.json")

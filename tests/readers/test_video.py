@@ -79,9 +79,7 @@ def test_frames_can_be_read_again_and_again(tmp_path: Path) -> None:
 def test_damaged_middle_is_skipped_with_a_warning(tmp_path: Path) -> None:
     content = bytearray(video_bytes(GREY, "avi", "mjpeg", pix_fmt="yuvj420p"))
     starts = [index for index in range(len(content)) if content[index : index + 3] == b"\xff\xd8\xff"]
-    body = slice(
-        starts[4], starts[5] - 8
-    )  # before the header of the next chunk; its length hangs on the encoder
+    body = slice(starts[4], starts[5] - 8)  # up to the header of the next chunk: sizes hang on the encoder
     content[body] = bytes(body.stop - body.start)
     (tmp_path / "clip.avi").write_bytes(content)
     clip = read_clip(tmp_path / "clip.avi")

@@ -128,10 +128,22 @@ def test_it_is_the_minimum_that_the_formula_names(steady):
     np.testing.assert_allclose(track, best, atol=2e-3)
 
 
-def test_with_the_shipped_weights_tracks_are_steadier_and_closer():
+FAST = pytest.mark.xfail(
+    strict=True, reason="two of these four hearts move faster than the flow follows: TR-net alone is closer"
+)
+
+
+@pytest.mark.parametrize(
+    ("hearts", "made"),
+    [
+        (6, {"frame_count": 40}),
+        pytest.param(4, {"frame_count": 32, "fps": 40, "style": "acoustic"}, marks=FAST),
+    ],
+)
+def test_with_the_shipped_weights_tracks_are_steadier_and_closer(hearts, made):
     errors = {True: [], False: []}
-    for seed in range(1, 7):
-        clip = simulate_clip(VALIDATION_SEED + seed, frame_count=40)
+    for seed in range(1, hearts + 1):
+        clip = simulate_clip(VALIDATION_SEED + seed, **made)
         case = exact_case("phantom", clip.video, clip.points, clip.phase, clip.times_s, clip.mm_per_px)
         query = case.true_query()
         with open_session(case.clip, load_backend("onnx")) as session:

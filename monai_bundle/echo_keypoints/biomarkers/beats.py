@@ -28,7 +28,7 @@ _LAST_HEIGHT = 0.10  # of the robust range: fall that confirms the clip's last E
 _LEAST_DISTANCE = 0.5  # of the period, between two EDs
 _LAST_DISTANCE = 0.75  # the same for the clip's last ED, unless the cavity is as large as at the one before
 _MISSED_DISTANCE = (
-    0.8  # of the period, from every R wave: so far off, a beat may have an R wave that was not seen
+    0.8  # of the period, from every known R wave: there may be a beat whose R wave was not seen
 )
 _LEAST_RR_S = 0.25
 _LEAST_SYSTOLE_S = 0.2

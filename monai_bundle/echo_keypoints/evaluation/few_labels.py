@@ -17,19 +17,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import pydicom
-from pydicom.errors import InvalidDicomError
 
+from echo_keypoints.clip import ClipHeader
 from echo_keypoints.errors import ClipError, EchoKeypointsError
+from echo_keypoints.evaluation.active_learning.curves import shipped
 from echo_keypoints.evaluation.cases import Case
 from echo_keypoints.evaluation.datasets import annotated_clips
 from echo_keypoints.evaluation.scores import score
-from echo_keypoints.networks import SKNet, TRNet, load_weights
+from echo_keypoints.networks import SKNet, TRNet
+from echo_keypoints.readers.dicom_study import find_study
 from echo_keypoints.results import atomic_path
 from echo_keypoints.tracking import open_session
-from echo_keypoints.tracking.backends import models_directory
-from echo_keypoints.tracking.backends.base import model_file
-from echo_keypoints.tracking.backends.torch_backend import SKNET, TRNET, TorchBackend
+from echo_keypoints.tracking.backends.torch_backend import TorchBackend
 from echo_keypoints.training.fine_tuning import fine_tuned
 
 REHEARSAL_SEED = 7_000_000
@@ -88,13 +87,10 @@ class Task:
     test: tuple[Case, ...]
 
 
-def patient_of(path: Path) -> str:
+def patient_of(path: Path, header: ClipHeader) -> str:
     """Whose clip it is: DICOM's Patient ID; without one, every clip is a patient of its own."""
-    try:
-        with pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["PatientID"]) as header:
-            return str(header.get("PatientID") or path.stem)
-    except (OSError, InvalidDicomError):
-        return path.stem
+    study = find_study(path, header)
+    return str((study.identity.get("PatientID") if study else None) or path.stem)
 
 
 def split_by_patient(annotations: Path) -> list[Task]:
@@ -105,7 +101,10 @@ def split_by_patient(annotations: Path) -> list[Task]:
     """
     names = list(json.loads(annotations.read_text(encoding="utf-8")))
     cases = [load() for load in annotated_clips(annotations).cases]
-    patients = [patient_of(annotations.parent / name) for name in names]
+    patients = [
+        patient_of(annotations.parent / name, case.clip.header)
+        for name, case in zip(names, cases, strict=True)
+    ]
     by_patient = {p: tuple(c for c, q in zip(cases, patients, strict=True) if q == p) for p in patients}
     if len(by_patient) < 2:
         raise ClipError(f"{annotations.name} needs clips of two patients at least.")
@@ -132,9 +131,7 @@ def outcomes(annotations: Path, protocol: Protocol, models: Path | None = None) 
         ClipError: annotations or clips cannot be read.
         ModelError: weights are missing.
     """
-    folder = models or models_directory()
-    sknet = load_weights(model_file(folder, SKNET), SKNet)
-    trnet = load_weights(model_file(folder, TRNET), TRNet)
+    sknet, trnet = shipped(models)
     for task in split_by_patient(annotations):
         yield Outcome(task.kind, task.held_out, 0, 0, _scores(sknet, trnet, task.test))
         frames = [(case, frame) for case in task.pool for frame in case.frames]

@@ -118,7 +118,8 @@ def _read(source: ClipSource, progress: Progress | None) -> tuple[ClipHeader, Le
         raise ClipError(f"{header.source} has no frame that can be read; export it again.")
     letterbox = LetterBox.fit(scan_region(header, head), header.spacing_mm)
     spool = FrameSpool((letterbox.size, letterbox.size))
-    trace = EcgTrace(head)
+    known = "r_wave_times_s" in header.metadata or not header.metadata.get("times_known", True)
+    trace = EcgTrace(() if known else head)
     try:
         for frame in chain(head, frames):
             spool.append(letterbox.apply(frame))
@@ -137,9 +138,8 @@ def _read(source: ClipSource, progress: Progress | None) -> tuple[ClipHeader, Le
 
 
 def _with_r_waves(header: ClipHeader, trace: EcgTrace) -> ClipHeader:
-    """Add the R waves of an ECG in the picture, where the file itself gives none."""
-    known = "r_wave_times_s" in header.metadata or not header.metadata.get("times_known", True)
-    if known or not (found := trace.r_waves_s(header.frame_times_s)):
+    """Add the R waves of an ECG in the picture, if there are any."""
+    if not (found := trace.r_waves_s(header.frame_times_s)):
         return header
     facts = {"r_wave_times_s": list(found), "r_wave_source": ECG_IN_PICTURE}
     return replace(header, metadata={**header.metadata, **facts})

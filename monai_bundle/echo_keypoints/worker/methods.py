@@ -97,9 +97,8 @@ class Methods:
         patient = Patient(**facts) if facts else None
         if spec.get("server"):
             header, tracked = self._clips.source(spec).header, server.track(spec["server"], progress)
-            header = replace(
-                header, metadata={**tracked.clip.metadata, **header.metadata}
-            )  # what it has seen
+            # The server has looked at the picture, too: R waves of an ECG in it.
+            header = replace(header, metadata={**tracked.clip.metadata, **header.metadata})
             return _answer(result_of(header, tracked, sha256=digest(spec), patient=patient))
         session = self._clips.session(spec, progress)
         tracking = session.track(progress=progress)

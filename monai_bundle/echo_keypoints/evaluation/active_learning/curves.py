@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -53,9 +54,9 @@ class Protocol:
     repeats: int = 8
 
 
-def shipped() -> tuple[SKNet, TRNet]:
-    """The networks that come with the software."""
-    folder = models_directory()
+def shipped(folder: Path | None = None) -> tuple[SKNet, TRNet]:
+    """The networks that come with the software, or those of another folder."""
+    folder = folder or models_directory()
     sknet = load_weights(model_file(folder, SKNET), SKNet).eval()
     return sknet, load_weights(model_file(folder, TRNET), TRNet).eval()
 
