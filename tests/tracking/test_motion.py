@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter, shift
 
+from echo_keypoints.tracking.backends import load_backend
 from echo_keypoints.tracking.motion import Motion
 from echo_keypoints.tracking.spool import FrameSpool
 
@@ -86,3 +88,47 @@ def test_flow_is_read_bilinearly_between_its_samples():
     points = np.random.default_rng(0).uniform(10, 50, (3, 4, 2))
     (one, _) = Motion(PlaceFlow(), spool).along(points)
     np.testing.assert_allclose(one.displacement[..., 0], points[:-1, :, 0], atol=1e-4)
+
+
+def speckle_that_moves(by, frames=4):
+    """Frames of one texture, from frame to frame `by` px further."""
+    texture = gaussian_filter(np.random.default_rng(5).normal(size=(224, 224)), 1.5)
+    texture = 128 + 40 * texture / texture.std()
+    spool = FrameSpool((224, 224))
+    for t in range(frames):
+        spool.append(
+            np.clip(shift(texture, t * np.array(by[::-1]), order=1, mode="wrap"), 0, 255).astype(np.uint8)
+        )
+    start = np.array([[90.0, 80.3], [95.5, 100], [99, 120], [104, 141]])
+    return spool, start + np.arange(frames)[:, None, None] * np.array(by, float)
+
+
+@pytest.mark.parametrize("by", [(-11, 13), (0, 18)])
+def test_a_long_step_is_found_where_it_is_expected(by):
+    spool, truth = speckle_that_moves(by)
+    motion = Motion(load_backend("onnx"), spool)
+    lost, _ = motion.along(truth)
+    assert np.abs(lost.displacement - by).max() > 3
+    expected = truth * np.array([1.2, 0.85])  # about right
+    for hop in motion.along(truth, expected=expected):
+        np.testing.assert_allclose(
+            hop.displacement, np.broadcast_to(by, hop.displacement.shape) * hop.step, atol=0.4
+        )
+
+
+def test_a_wrong_expectation_does_no_harm():
+    spool, truth = speckle_that_moves((2, -1))
+    motion = Motion(load_backend("onnx"), spool)
+    expected = truth + np.random.default_rng(0).uniform(-20, 20, truth.shape)
+    for hop in motion.along(truth, expected=expected):
+        np.testing.assert_allclose(
+            hop.displacement, np.broadcast_to((2, -1), hop.displacement.shape) * hop.step, atol=0.4
+        )
+
+
+def test_a_long_step_out_of_the_picture_ends_at_its_edge():
+    spool, truth = speckle_that_moves((3, 0))
+    hops = Motion(load_backend("onnx"), spool).along(
+        truth, expected=truth + np.arange(4)[:, None, None] * 150.0
+    )
+    assert all(np.isfinite(hop.displacement).all() for hop in hops)

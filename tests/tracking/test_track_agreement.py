@@ -21,7 +21,7 @@ class KnownMotion:
             for step in (1, 2)
         ]
 
-    def along(self, points, first=0):
+    def along(self, points, first=0, expected=None):
         return [
             Hops(h.step, h.displacement[first : first + len(points) - h.step])
             for h in self.hops

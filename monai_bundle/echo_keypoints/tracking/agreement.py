@@ -93,7 +93,7 @@ def _solved(
     even = np.broadcast_to(steady * third.T @ third, (landmarks, length, length))
     for _ in range(PASSES):
         system, moved = even.copy(), np.zeros_like(refined)
-        hops = motion.along(points, first)
+        hops = motion.along(points, first, refined)
         for hop, reliable in zip(hops, _reliable(hops), strict=True):
             here, there = np.arange(length - hop.step), np.arange(hop.step, length)
             weight = reliable / hop.step  # (T - step, K)

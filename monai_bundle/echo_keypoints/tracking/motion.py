@@ -16,11 +16,17 @@ from echo_keypoints.tracking.spool import FrameSpool
 STEPS = (1, 2)
 """Distances in frames over which motion is measured: two ways to get anywhere even out errors of a single one."""
 
+FAST_PX = 6.0
+"""A step expected to be longer is looked for where it is expected to end, too: the flow begins at no motion."""
+
 MEMORY_BYTES = 48 * 1024 * 1024
 
 _BLOCK = 32  # pairs of frames that are worked on together, within one box
 _MARGIN = 24  # px around the points: the reach of the flow's window, and room for the next points asked for
 _GRID = 16  # the flow wants sides that are multiples of this
+_CUT = 96  # side of the cuttings around a point and around where it is expected
+_LEAST_CONTRAST = 4.0  # grey levels
+_ALIKE = 14  # what lies so many px around the point tells which of two readings is right
 
 
 @dataclass(frozen=True)
@@ -65,14 +71,69 @@ class Motion:
         self._backend, self._spool, self._room = backend, spool, memory_bytes
         self._blocks: OrderedDict[tuple[int, int], _Block] = OrderedDict()
 
-    def along(self, points: NDArray[np.float64], first: int = 0) -> Sequence[Hops]:
+    def along(
+        self, points: NDArray[np.float64], first: int = 0, expected: NDArray[np.float64] | None = None
+    ) -> Sequence[Hops]:
         """Read the motion at points.
 
         Args:
             points: ``(T, K, 2)`` px, in T frames that follow each other.
             first: index of the first of these frames.
+            expected: ``(T, K, 2)`` px: a track with about the motion that is looked for; long steps need it.
         """
-        return [Hops(step, self._displacement(points, first, step)) for step in STEPS if step < len(points)]
+        hops = []
+        for step in STEPS:
+            if step < len(points):
+                displacement = self._displacement(points, first, step)
+                if expected is not None:
+                    ahead = expected[step:] - expected[:-step]
+                    displacement = self._long_steps(points[:-step], first, step, displacement, ahead)
+                hops.append(Hops(step, displacement))
+        return hops
+
+    def _long_steps(
+        self,
+        points: NDArray[np.float64],
+        first: int,
+        step: int,
+        displacement: NDArray[np.float64],
+        expected: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """Read long steps again between cuttings, one around the point, one around where it is expected, and take the
+        reading of the two whose end looks more like its start; all ``(T, K, 2)``."""
+        row, landmark = np.nonzero(np.hypot(*np.moveaxis(expected, -1, 0)) > FAST_PX)
+        if not len(row):
+            return displacement
+        frames, place = first + row, points[row, landmark]
+        corner = np.floor(place).astype(np.intp) - _CUT // 2
+        shift = np.round(expected[row, landmark]).astype(np.intp)
+        before, after = self._cut(frames, corner), self._cut(frames + step, corner + shift)
+        flow = self._backend.flow(before, after)
+        each, inside = np.arange(len(row)), place - corner
+        where = (inside + 0.5) / 2 - 0.5
+        near = read_bilinear(np.moveaxis(flow, 1, -1), each, where[:, 0], where[:, 1])
+        known = displacement[row, landmark]
+        start = _surroundings(before, inside)
+        misses = [
+            np.square(_surroundings(after, inside + way) - start).mean(axis=(1, 2))
+            for way in (known - shift, near)
+        ]
+        result = displacement.copy()
+        result[row, landmark] = np.where((misses[1] < misses[0])[:, None], near + shift, known)
+        return result
+
+    def _cut(self, frames: NDArray[np.intp], corners: NDArray[np.intp]) -> NDArray[np.uint8]:
+        """Cuttings ``(n, _CUT, _CUT)`` of frames from corners (x, y) on; beyond the border it is repeated."""
+        height, width = self._spool.shape
+        side = np.arange(_CUT)
+        return np.stack(
+            [
+                self._spool.read(frame, frame + 1)[0][
+                    np.ix_(np.clip(y + side, 0, height - 1), np.clip(x + side, 0, width - 1))
+                ]
+                for frame, (x, y) in zip(map(int, frames), corners, strict=True)
+            ]
+        )
 
     def _displacement(self, points: NDArray[np.float64], first: int, step: int) -> NDArray[np.float64]:
         frames = np.arange(len(points) - step)
@@ -122,3 +183,12 @@ def _read(block: _Block, points: NDArray[np.float64], rows: NDArray[np.intp]) ->
     # Sample i of the flow is the mean of pixels 2 i and 2 i + 1 of the box.
     where = (points - block.box[:2] + 0.5) / 2 - 0.5
     return read_bilinear(np.moveaxis(block.flow, 1, -1), rows[:, None], where[..., 0], where[..., 1])
+
+
+def _surroundings(pictures: NDArray[np.uint8], places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What lies around places ``(n, 2)`` in pictures ``(n, h, w)``, free of mean and contrast: ``(n, side, side)``."""
+    reach = np.arange(-_ALIKE, _ALIKE + 1)
+    x, y = places[:, 0, None, None] + reach, places[:, 1, None, None] + reach[:, None]
+    grey = read_bilinear(pictures, np.arange(len(places))[:, None, None], x, y)
+    grey -= grey.mean(axis=(1, 2), keepdims=True)
+    return grey / (grey.std(axis=(1, 2), keepdims=True) + _LEAST_CONTRAST)

@@ -47,11 +47,16 @@ class Cycle:
         diastole = 1 - (1 - self.atrial_share) * early - self.atrial_share * late
         return np.where(p < self.systole, systole, diastole)
 
+    @property
+    def e_wave(self) -> float:
+        """Fraction of diastole at which early filling peaks and the mitral valve is wide open."""
+        return 0.6 * self.rapid_filling
+
     def mitral_opening(self, phase: FloatArray) -> FloatArray:
         """0 closed … 1 wide open: an E wave, a half-open diastasis, an A wave."""
         p = np.asarray(phase, float)
         d = np.clip((p - self.systole) / (1 - self.systole), 0, 1)
-        e_wave = np.exp(-(((d - 0.6 * self.rapid_filling) / (0.45 * self.rapid_filling)) ** 2))
+        e_wave = np.exp(-(((d - self.e_wave) / (0.45 * self.rapid_filling)) ** 2))
         middle = 0.5 * (self.atrial_start + 1)
         a_wave = np.exp(-(((d - middle) / (0.35 * (1 - self.atrial_start))) ** 2)) * (self.atrial_share > 0)
         resting = 0.3 * _smooth(d / 0.15) * _smooth((1 - d) / 0.1)

@@ -41,6 +41,7 @@ class Heart:
         rv_width: right-ventricular cavity in front of the septum.
         anterior_leaflet: length of the anterior mitral leaflet.
         closure_rad: angle of the closed anterior leaflet to the axis.
+        tip_gap: how near the open anterior leaflet's tip comes to the septum (E-point septal separation).
         aortic_ring: diameter of the aortic annulus.
         root_rad, mitral_rad: tilt of aortic root and mitral annulus. Both rings hinge on the curtain between them,
             the most basal place of the ventricle; septum and posterior wall end below it.
@@ -65,6 +66,7 @@ class Heart:
     rv_width: float
     anterior_leaflet: float
     closure_rad: float
+    tip_gap: float
     aortic_ring: float
     root_rad: float
     mitral_rad: float
@@ -81,6 +83,16 @@ class Heart:
         room = (0.65 * self.radius - self.curtain[1]) / self.anterior_leaflet
         angle = min(self.closure_rad, float(np.arcsin(min(room, 1.0))))
         return self.anterior_leaflet * np.array([-np.cos(angle), np.sin(angle)])
+
+    @property
+    def opening_rad(self) -> float:
+        """Angle of the wide-open anterior leaflet to the axis, towards the septum."""
+        early = self.cycle.systole + self.cycle.e_wave * (1 - self.cycle.systole)
+        septum, _ = self.deformed(
+            np.asarray(self.landmark_u + BELOW_TIPS), -1, float(self.contraction(np.asarray(early), -1))
+        )
+        reach = (float(septum) - self.tip_gap + self.curtain[1]) / self.anterior_leaflet
+        return float(np.arcsin(np.clip(reach, 0.1, 0.85)))
 
     def wall_end(self, side: int) -> float:
         """Where along the axis a wall ends at end-diastole: the septum at the aortic root, the posterior wall at the
@@ -221,6 +233,7 @@ def sample_heart(rng: np.random.Generator, pathology: str | None = None) -> Hear
         rv_width=uniform(8, 28),
         anterior_leaflet=uniform(17, 28),
         closure_rad=uniform(0.3, 0.9),
+        tip_gap=uniform(0.5, 8),
         aortic_ring=uniform(17, 26),
         root_rad=tilted * uniform(0.2, 1.0),
         mitral_rad=tilted * uniform(0.15, 0.9),
@@ -229,7 +242,7 @@ def sample_heart(rng: np.random.Generator, pathology: str | None = None) -> Hear
         return replace(
             heart, radius=uniform(28, 38), septal_motion=uniform(0.02, 0.15), posterior_motion=uniform(0.05, 0.2),
             septal_thickening=uniform(0, 0.2), posterior_thickening=uniform(0.05, 0.25), shortening=uniform(0.02, 0.09),
-            septum=uniform(6, 10), posterior=uniform(6, 10),
+            septum=uniform(6, 10), posterior=uniform(6, 10), tip_gap=uniform(4, 20),
         )  # fmt: skip
     if pathology == "hypertrophy":
         return replace(

@@ -78,7 +78,7 @@ class Phantom:
         self._beamformer = BeamFormer(scanner, rng)
         self._tissue = self._painted(rng)
         self._leaflet = {
-            "echo": log_uniform(rng, 0.1, 1.2), "width": rng.uniform(1.2, 3.2), "open": rng.uniform(0.2, 0.7),
+            "echo": log_uniform(rng, 0.1, 1.2), "width": rng.uniform(1.2, 3.2),
             "cusp_echo": log_uniform(rng, 0.05, 0.8) * (rng.random() < 0.8),
         }  # fmt: skip
         self._overlay = draw_overlays(size, self.screen.inside, rng)
@@ -247,7 +247,7 @@ class Phantom:
         s = np.linspace(0, 1, 14)[:, None]
         # Closed, both leaflets meet; open, they lie along the axis.
         length, closed = heart.anterior_leaflet, heart.coaptation
-        swing = (1 - opening) * np.arctan2(closed[1], -closed[0]) - opening * spec["open"]
+        swing = (1 - opening) * np.arctan2(closed[1], -closed[0]) - opening * heart.opening_rad
         anterior = curtain + length * s * [-np.cos(swing), 0.0]
         anterior += length * np.sin(swing) * s * (1.25 - 0.25 * s) * [0.0, 1.0]
         tip = curtain + closed - posterior

@@ -88,7 +88,8 @@ def paint(
     septal_echo = septal + np.minimum(bloom_mm, 0.3 * septum)
     septal_end = septal + septum - np.minimum(bloom_mm, 0.3 * septum)
     posterior_echo = posterior + np.minimum(bloom_mm, 0.3 * wall)
-    pericardium_echo = posterior + wall + bloom_mm
+    effusion = uniform(2, 15) if rng.random() < 0.06 else 0.0  # fluid between wall and pericardium
+    pericardium_echo = posterior + wall + effusion + bloom_mm
     a = np.abs(vv)
     front = vv < 0
     base, apex = heart.base_length, heart.apex_length
@@ -132,10 +133,14 @@ def paint(
     thickness = uniform(1.2, 6.5)
     fill(behind & (depth_behind < thickness), pericardium)
     epi = posterior + wall
-    labels[~front & (a > epi) & (a < epi + thickness)] = 5
+    labels[~front & (a > epi) & (a < epi + effusion + thickness)] = 5
     # The walls.
     ends = uu < heart.wall_end(+1) + 6 - 0.4 * np.maximum(a - posterior, 0)
     fill(~front & (a > posterior) & (a <= pericardium_echo) & ends, echo(0.2, 1.2))
+    if effusion:
+        fill(
+            ~front & (a > epi - min(bloom_mm, 2.0)) & (a <= pericardium_echo) & ends, blood * uniform(0.6, 2)
+        )
     labels[~front & (a > posterior) & (a <= epi) & ends] = 4
     septum_ends = uu < heart.wall_end(-1) + 3
     fill(front & (a > septal) & (a <= septal_end) & septum_ends, echo(0.3, 1.6))
@@ -190,7 +195,7 @@ def _paint_base(heart, rng, uu, vv, fill, echo, blood) -> None:  # type: ignore[
     posterior_hinge = np.array([heart.wall_end(+1), 0.88 * radius])
     along, normal, annulus = ring_frame(posterior_hinge - curtain)
     behind, across = du * normal[0] + dv * normal[1], du * along[0] + dv * along[1]
-    half = max(0.5 * annulus * uniform(0.95, 1.6), uniform(9, 14))
+    half = max(0.5 * annulus * uniform(0.95, 2.1), uniform(9, 14))
     deep, centre = half * uniform(0.95, 1.7), half * uniform(0.55, 0.9)
 
     def from_middle(grown: float) -> FloatArray:
