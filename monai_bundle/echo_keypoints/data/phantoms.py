@@ -101,7 +101,7 @@ class PhantomClips(Dataset[dict[str, Tensor]]):
         seed = self.first_seed + index
         phantom = Phantom(seed, size=self.size)
         rng = np.random.default_rng((seed, 4))
-        fps = rng.uniform(25, 80)
+        fps = float(np.exp(rng.uniform(np.log(20), np.log(80))))  # even in log: fast hearts at low rates are hardest
         start_s = rng.uniform(0, phantom.heart.cycle.period_s)
         return phantom.render(start_s + np.arange(self.frame_count) / fps, fps=fps)
 

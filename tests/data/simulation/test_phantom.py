@@ -157,3 +157,51 @@ def test_landmarks_lie_where_the_borders_show():
     for profile, side in zip(profiles, brighter, strict=True):
         dark, bright = profile[::side][0], profile[::side][-1]
         assert 0.35 < (profile[4] - dark) / (bright - dark) < 0.75
+
+
+def test_the_open_mitral_leaflet_comes_near_the_septum_and_stays_out_of_it():
+    """E-point septal separation: below 7 mm in a normal ventricle."""
+    rng = np.random.default_rng(8)
+    gaps = {"normal": [], "heart_failure": []}
+    for pathology, found in gaps.items():
+        for _ in range(150):
+            heart = sample_heart(rng, pathology)
+            early = heart.cycle.systole + heart.cycle.e_wave * (1 - heart.cycle.systole)
+            assert heart.cycle.mitral_opening(np.asarray(early)) == pytest.approx(1)
+            curtain, _, _ = heart.hinges(early)
+            tip = curtain - heart.anterior_leaflet * np.array(
+                [np.cos(heart.opening_rad), np.sin(heart.opening_rad)]
+            )
+            septum, _ = heart.deformed(tip[0], -1, float(heart.contraction(np.asarray(early), -1)))
+            found.append(float(septum) + tip[1])
+    assert min(map(min, gaps.values())) > 0
+    assert 2 < np.median(gaps["normal"]) < 7 < np.median(gaps["heart_failure"])
+
+
+def test_a_few_hearts_have_fluid_between_wall_and_pericardium():
+    pericardium = TISSUES.index("pericardium")
+    wet = 0
+    for seed in range(300, 380):
+        phantom = Phantom(seed, style="acoustic")
+        heart, tissue = phantom.heart, phantom._tissue
+        column = round((heart.landmark_u - U_RANGE[0]) / GRID_MM)
+        rows = np.flatnonzero(tissue.labels[:, column] == pericardium)
+        assert len(rows)
+        if len(rows) * GRID_MM < 8:  # no pericardium is so thick
+            continue
+        wet += 1
+        echo = np.abs(tissue.scatterers[:, column - 8 : column + 9]).mean(axis=(1, 2))
+        assert echo[rows[2:6]].mean() < 0.5 * echo[rows[0] - 8 : rows[0] - 2].mean()
+    assert 1 <= wet <= 10
+
+
+def test_nothing_eats_away_the_walls_at_the_landmarks():
+    """Neither atrium nor aortas: what the labels show there is as thick as the truth says."""
+    for seed in range(300, 360):
+        phantom = Phantom(seed, style="acoustic")
+        heart, labels = phantom.heart, phantom._tissue.labels
+        column = round((heart.landmark_u - U_RANGE[0]) / GRID_MM)
+        place = np.asarray(column * GRID_MM + U_RANGE[0])
+        for name, side in (("septum", -1), ("posterior wall", +1)):
+            found = np.count_nonzero(labels[:, column] == TISSUES.index(name)) * GRID_MM
+            assert found == pytest.approx(heart.wall(place, side), abs=1.1)

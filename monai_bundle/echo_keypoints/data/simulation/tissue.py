@@ -203,8 +203,10 @@ def _paint_base(heart, rng, uu, vv, fill, echo, blood) -> None:  # type: ignore[
 
     atrium = from_middle(0) < 1
     rim = (from_middle(2) < 1) & ~atrium
-    fill(atrium & (behind > 0), blood * uniform(0.6, 1.6), 6)
-    fill(rim & (behind > 4) & (across > 0.3 * annulus), echo(0.6, 3.0))
+    # A tilted ring leans over the posterior wall, which the atrium must not eat away.
+    basal = (vv < posterior_hinge[1]) | (uu > posterior_hinge[0] + 1)
+    fill(atrium & (behind > 0) & basal, blood * uniform(0.6, 1.6), 6)
+    fill(rim & (behind > 4) & (across > 0.3 * annulus) & basal, echo(0.6, 3.0))
     # Aortic root: from curtain and septum, along its own axis, with sinuses.
     septal_hinge = np.array([heart.wall_end(-1), -float(heart.cavity(np.asarray(heart.wall_end(-1)), -1))])
     along, normal, ring = ring_frame(septal_hinge - curtain)
@@ -233,11 +235,10 @@ def _paint_base(heart, rng, uu, vv, fill, echo, blood) -> None:  # type: ignore[
         # Its rim is bright only where the beam meets it squarely.
         rim = (distance >= hole) & (distance < hole + uniform(0.8, 3))
         fill(rim & (np.abs(vv - centre_v) > hole * uniform(0.0, 0.8)), echo(0.3, 1.8))
-    if rng.random() < 0.5:  # descending aorta behind the atrium
-        distance = np.hypot(
-            uu - heart.wall_end(+1) - uniform(0, 35), vv - radius - heart.posterior - uniform(12, 30)
-        )
+    if rng.random() < 0.5:  # descending aorta behind the atrium, outside the pericardium
         size = uniform(6, 13)
+        behind_wall = vv - radius - heart.posterior - size - uniform(3, 20)
+        distance = np.hypot(uu - heart.wall_end(+1) - uniform(0, 35), behind_wall)
         fill(distance < size, blood * uniform(0.6, 2))
         fill((distance >= size) & (distance < size + 2), echo(0.6, 2.5))
 
