@@ -18,24 +18,24 @@ def test_heatmaps_and_context_features_have_the_papers_resolutions(preset):
     ]
 
 
-def test_the_tissue_head_changes_no_heatmap():
+def test_the_heads_that_help_training_change_no_heatmap():
     torch.manual_seed(0)
-    network = SKNet.from_preset("small", tissue_classes=8).eval()
+    network = SKNet.from_preset("small", tissue_classes=8, valve_points=3).eval()
     frames = torch.rand(1, 1, 64, 64)
     with torch.no_grad():
-        heatmaps, tissue = network.forward_with_tissue(frames)
+        heatmaps, tissue, valves = network.forward_with_aids(frames)
         torch.testing.assert_close(heatmaps, network(frames))
-    assert tissue.shape == (1, 8, 16, 16)
+    assert (tissue.shape, valves.shape) == ((1, 8, 16, 16), (1, 3, 16, 16))
 
 
 def test_the_tissue_head_must_have_been_asked_for():
     with pytest.raises(ValueError, match="tissue_classes"):
-        SKNet.from_preset("small").forward_with_tissue(torch.rand(1, 1, 64, 64))
+        SKNet.from_preset("small").forward_with_aids(torch.rand(1, 1, 64, 64))
 
 
 def test_gradients_reach_every_parameter():
     torch.manual_seed(0)
-    network = SKNet.from_preset("small", tissue_classes=8)
-    heatmaps, tissue = network.forward_with_tissue(torch.rand(2, 1, 64, 64))
-    (heatmaps.square().mean() + tissue.square().mean()).backward()
+    network = SKNet.from_preset("small", tissue_classes=8, valve_points=3)
+    outputs = network.forward_with_aids(torch.rand(2, 1, 64, 64))
+    sum(output.square().mean() for output in outputs).backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())

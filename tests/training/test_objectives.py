@@ -43,9 +43,10 @@ def labelled_batch():
     }
 
 
-def sknet_objective(**options):
+def sknet_objective(valve_points=0, **options):
     torch.manual_seed(1)
-    return SKNetObjective(SKNet.from_preset("small", tissue_classes=8), precision="float32", **options)
+    network = SKNet.from_preset("small", tissue_classes=8, valve_points=valve_points)
+    return SKNetObjective(network, precision="float32", **options)
 
 
 # ---- SK-net
@@ -82,10 +83,35 @@ def test_users_frames_need_no_tissue(labelled_batch):
     assert set(sknet_objective()(labelled_batch)) == {"loss", "heatmap", "position", "distance"}
 
 
+def test_valve_points_are_asked_for_where_they_lie_in_the_picture(labelled_batch):
+    inside = torch.rand(2, 1, 3, 2) * 20 + 6
+    objective = sknet_objective(valve_points=3, valves=0.5)
+    terms = objective({**labelled_batch, "valves": inside})
+    others = objective(labelled_batch)
+    assert "valves" not in others
+    assert terms["loss"].item() == pytest.approx((others["loss"] + 0.5 * terms["valves"]).item(), rel=1e-4)
+    assert "valves" not in sknet_objective()({**labelled_batch, "valves": inside})
+    beyond = inside.clone()
+    beyond[:, :, 1] = SIZE + 3.0
+    objective.zero_grad()
+    objective({**labelled_batch, "valves": beyond})["loss"].backward()
+    head = objective.network.valve_heads[0].weight.grad
+    assert head[1].abs().sum() == 0 < head[0].abs().sum()
+
+
+def test_the_valve_loss_is_least_for_the_right_place():
+    objective = sknet_objective(valve_points=3)
+    points = torch.tensor([[[10.0, 20.0], [17.5, 5.0], [1.5, 29.0]]])
+    cells = (points - 1.5) / 4  # a cell of stride 4 is the middle of its pixels
+    logits = {shift: torch.log(gaussian_heatmaps(cells + shift, 8, 1.0) + 1e-6) for shift in (0.0, 1.0, -1.0)}
+    losses = {shift: objective._valve_loss(value, points, 32).item() for shift, value in logits.items()}
+    assert losses[0.0] == min(losses.values())
+
+
 def test_evaluation_decodes_points(labelled_batch):
     objective = sknet_objective().eval()
     perfect = gaussian_heatmaps(labelled_batch["points"].flatten(0, 1), SIZE, 3.0)
-    objective.network.forward_with_tissue = lambda *_: (perfect, torch.zeros(2, 8, 8, 8))
+    objective.network.forward_with_aids = lambda *_: (perfect, torch.zeros(2, 8, 8, 8), None)
     terms = objective(labelled_batch)
     torch.testing.assert_close(terms["points"], labelled_batch["points"], atol=0.02, rtol=0)
 
@@ -115,8 +141,8 @@ def test_distance_loss_by_hand():
 def test_the_context_reaches_the_network(labelled_batch):
     seen = []
     objective = sknet_objective(without_context=0.0)
-    inner = objective.network.forward_with_tissue
-    objective.network.forward_with_tissue = lambda x, context: (seen.append(context), inner(x, context))[1]
+    inner = objective.network.forward_with_aids
+    objective.network.forward_with_aids = lambda x, context: (seen.append(context), inner(x, context))[1]
     hearts, frames = labelled_batch["image"].shape[:2]
     given = torch.rand(hearts, 2, SIZE, SIZE)
     objective({**labelled_batch, "context": given})

@@ -27,9 +27,9 @@ class PhantomFrames(Dataset[dict[str, Tensor]]):
     """Single frames of many hearts, for SK-net.
 
     An item is ``frames_per_heart`` frames of one heart at random moments:
-    ``image`` ``(F, 1, S, S)`` uint8, ``points`` ``(F, 4, 2)`` float32 px, ``tissue`` ``(F, S/2, S/2)`` uint8, and their
-    temporal context, ``context`` ``(2, S, S)`` float32 (`tracking.context`), to which the frames that are not given
-    contribute too.
+    ``image`` ``(F, 1, S, S)`` uint8, ``points`` ``(F, 4, 2)`` and ``valves`` ``(F, 3, 2)`` float32 px
+    (`SimulatedClip.valves`), ``tissue`` ``(F, S/2, S/2)`` uint8, and their temporal context, ``context`` ``(2, S, S)``
+    float32 (`tracking.context`), to which the frames that are not given contribute too.
 
     Args:
         hearts: length of the data set.
@@ -72,6 +72,7 @@ class PhantomFrames(Dataset[dict[str, Tensor]]):
         return {
             "image": torch.from_numpy(clip.video[given][:, None]),
             "points": torch.from_numpy(clip.points[given].astype(np.float32)),
+            "valves": torch.from_numpy(clip.valves[given].astype(np.float32)),
             "tissue": torch.from_numpy(clip.tissue[given]),
             "context": torch.from_numpy(temporal_context(clip.video)),
         }
@@ -101,7 +102,9 @@ class PhantomClips(Dataset[dict[str, Tensor]]):
         seed = self.first_seed + index
         phantom = Phantom(seed, size=self.size)
         rng = np.random.default_rng((seed, 4))
-        fps = float(np.exp(rng.uniform(np.log(20), np.log(80))))  # even in log: fast hearts at low rates are hardest
+        fps = float(
+            np.exp(rng.uniform(np.log(20), np.log(80)))
+        )  # even in log: fast hearts at low rates are hardest
         start_s = rng.uniform(0, phantom.heart.cycle.period_s)
         return phantom.render(start_s + np.arange(self.frame_count) / fps, fps=fps)
 

@@ -153,6 +153,8 @@ class SKNet(nn.Module):
         tissue_classes: classes of the auxiliary dense labelling at stride 4 (0: none). It helps training, since
             a network that has to say where ventricle, atrium and aorta are mistakes them less often, and it tells
             whether the view is the right one (`tracking.surroundings`).
+        valve_points: points of the mitral valve that it is asked for in training (0: none), for the landmarks lie
+            below the tips of its leaflets.
     """
 
     def __init__(
@@ -164,6 +166,7 @@ class SKNet(nn.Module):
         blocks: Sequence[int] = (1, 1, 2, 3),
         modules: Sequence[int] = (1, 1, 2),
         tissue_classes: int = 0,
+        valve_points: int = 0,
     ) -> None:
         super().__init__()
         self.preset: str | None = None
@@ -175,12 +178,9 @@ class SKNet(nn.Module):
         self.finest = FinestStream(in_channels, widths[0], widths[1]) if len(widths) > len(STRIDES) else None
         # A 1×1 head on each stream, summed after up-sampling: the same as one head on all streams
         # concatenated.
-        self.heads = nn.ModuleList(nn.Conv2d(width, landmarks, 1) for width in widths)
-        self.tissue_heads = (
-            nn.ModuleList(nn.Conv2d(width, tissue_classes, 1) for width in widths[2:])
-            if tissue_classes
-            else None
-        )
+        self.heads = _heads(widths, landmarks)
+        self.tissue_heads = _heads(widths[2:], tissue_classes) if tissue_classes else None
+        self.valve_heads = _heads(widths[2:], valve_points) if valve_points else None
 
     @classmethod
     def from_preset(cls, preset: str, **overrides: Any) -> SKNet:
@@ -224,14 +224,25 @@ class SKNet(nn.Module):
             raise ValueError("this SKNet was built without tissue_classes")
         return _vote(self.tissue_heads, streams[2:])
 
+    def valves(self, streams: Sequence[Tensor]) -> Tensor | None:
+        """Logits ``(B, valve_points, H/4, W/4)`` of where the valve's points are; None if it is not asked for them."""
+        return _vote(self.valve_heads, streams[2:]) if self.valve_heads is not None else None
+
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Heat-maps ``(B, landmarks, H, W)``, about 1 on a landmark; see `streams` for the arguments."""
         return self.features(x, context)[0]
 
-    def forward_with_tissue(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Heat-maps and the logits of `tissue`."""
+    def forward_with_aids(
+        self, x: Tensor, context: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Heat-maps and what helps training: the logits of `tissue` and of `valves`."""
         streams = self.streams(x, context)
-        return self.landmarks(streams), self.tissue(streams)
+        return self.landmarks(streams), self.tissue(streams), self.valves(streams)
+
+
+def _heads(widths: Sequence[int], outputs: int) -> nn.ModuleList:
+    """A 1×1 head on each stream."""
+    return nn.ModuleList(nn.Conv2d(width, outputs, 1) for width in widths)
 
 
 def _vote(heads: nn.ModuleList, streams: Sequence[Tensor]) -> Tensor:

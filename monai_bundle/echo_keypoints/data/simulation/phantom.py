@@ -26,6 +26,8 @@ class SimulatedClip:
     Attributes:
         video: ``(T, S, S)`` uint8.
         points: ``(T, 4, 2)`` float64 pixels (x, y), centres at integers, order of `anatomy.LANDMARKS`.
+        valves: ``(T, 3, 2)`` likewise, but maybe outside the picture: the mitral valve's two hinges (at the curtain, at
+            the posterior wall) and the tip of its anterior leaflet.
         mm_per_px: scale, the same along x and y.
         times_s: ``(T,)`` seconds.
         fps: frames per second, or None where the times were given one by one.
@@ -37,6 +39,7 @@ class SimulatedClip:
 
     video: NDArray[np.uint8]
     points: FloatArray
+    valves: FloatArray
     mm_per_px: float
     times_s: FloatArray
     fps: float | None
@@ -143,6 +146,12 @@ class Phantom:
         phase = float(self.heart.cycle.phase(np.asarray(time_s)))
         return self._heart_to_plane(self.heart.landmarks(phase), time_s)
 
+    def _valves_mm(self, time_s: float) -> FloatArray:
+        """``(3, 2)`` mitral hinges and anterior tip, as `points_mm`."""
+        phase = float(self.heart.cycle.phase(np.asarray(time_s)))
+        (anterior, _), (posterior, _) = self._leaflets(phase)[:2]
+        return self._heart_to_plane(np.stack([anterior[0], posterior[0], anterior[-1]]), time_s)
+
     def _aim(self, rng: np.random.Generator, size: int) -> Scanner:
         """Choose depth, sector and zoom so that the landmarks stay in view through the beat."""
         settings = sample_scanner(rng, self.style)
@@ -191,10 +200,13 @@ class Phantom:
             if tissue:
                 labels.append(self._labels(float(time_s)))
         beat = self.heart.cycle.phase(times_s)
-        points = np.stack([self.screen.to_pixels(self.points_mm(float(t))) for t in times_s])
+        points, valves = (
+            np.stack([self.screen.to_pixels(place(float(t))) for t in times_s])
+            for place in (self.points_mm, self._valves_mm)
+        )
         phase = (self.heart.contraction(beat, -1) + self.heart.contraction(beat, +1)) / 2
         return SimulatedClip(
-            np.stack(frames), points, self.mm_per_px, times_s, fps, phase, beat,
+            np.stack(frames), points, valves, self.mm_per_px, times_s, fps, phase, beat,
             np.stack(labels) if tissue else None, self.heart.pathology, self.style, self.seed,
         )  # fmt: skip
 
