@@ -24,7 +24,11 @@ MEMORY_BYTES = 48 * 1024 * 1024
 _BLOCK = 32  # pairs of frames that are worked on together, within one box
 _MARGIN = 24  # px around the points: the reach of the flow's window, and room for the next points asked for
 _GRID = 16  # the flow wants sides that are multiples of this
-_CUT = 96  # side of the cuttings around a point and around where it is expected
+_CUT, _CUT_GRID = (
+    64,
+    8,
+)  # side of the cuttings around a point and around where it is expected; steps of their places
+_MOST_CUTS = 2000  # that are kept, of 8 KB each
 _LEAST_CONTRAST = 4.0  # grey levels
 _ALIKE = 14  # what lies so many px around the point tells which of two readings is right
 
@@ -70,6 +74,7 @@ class Motion:
     def __init__(self, backend: Backend, spool: FrameSpool, memory_bytes: int = MEMORY_BYTES) -> None:
         self._backend, self._spool, self._room = backend, spool, memory_bytes
         self._blocks: OrderedDict[tuple[int, int], _Block] = OrderedDict()
+        self._cuts: dict[tuple[int, ...], NDArray[np.float32]] = {}
 
     def along(
         self, points: NDArray[np.float64], first: int = 0, expected: NDArray[np.float64] | None = None
@@ -104,36 +109,48 @@ class Motion:
         row, landmark = np.nonzero(np.hypot(*np.moveaxis(expected, -1, 0)) > FAST_PX)
         if not len(row):
             return displacement
-        frames, place = first + row, points[row, landmark]
-        corner = np.floor(place).astype(np.intp) - _CUT // 2
-        shift = np.round(expected[row, landmark]).astype(np.intp)
-        before, after = self._cut(frames, corner), self._cut(frames + step, corner + shift)
-        flow = self._backend.flow(before, after)
-        each, inside = np.arange(len(row)), place - corner
-        where = (inside + 0.5) / 2 - 0.5
-        near = read_bilinear(np.moveaxis(flow, 1, -1), each, where[:, 0], where[:, 1])
+        pictures = self._spool.read(first, first + len(points) + step)
+        place = points[row, landmark]
+        # In steps, so that points that differ by little share their cuttings.
+        corner = (np.floor((place - _CUT // 2) / _CUT_GRID) * _CUT_GRID + _CUT_GRID // 2).astype(np.intp)
+        shift = 2 * np.round(expected[row, landmark] / 2).astype(np.intp)
+        flow = self._cut_flow(pictures, row, step, corner, shift, first)
+        where = (place - corner + 0.5) / 2 - 0.5
+        near = shift + read_bilinear(np.moveaxis(flow, 1, -1), np.arange(len(row)), where[:, 0], where[:, 1])
         known = displacement[row, landmark]
-        start = _surroundings(before, inside)
+        start = _surroundings(pictures, row, place)
         misses = [
-            np.square(_surroundings(after, inside + way) - start).mean(axis=(1, 2))
-            for way in (known - shift, near)
+            np.square(_surroundings(pictures, row + step, place + way) - start).mean(axis=(1, 2))
+            for way in (known, near)
         ]
         result = displacement.copy()
-        result[row, landmark] = np.where((misses[1] < misses[0])[:, None], near + shift, known)
+        result[row, landmark] = np.where((misses[1] < misses[0])[:, None], near, known)
         return result
 
-    def _cut(self, frames: NDArray[np.intp], corners: NDArray[np.intp]) -> NDArray[np.uint8]:
-        """Cuttings ``(n, _CUT, _CUT)`` of frames from corners (x, y) on; beyond the border it is repeated."""
-        height, width = self._spool.shape
-        side = np.arange(_CUT)
-        return np.stack(
-            [
-                self._spool.read(frame, frame + 1)[0][
-                    np.ix_(np.clip(y + side, 0, height - 1), np.clip(x + side, 0, width - 1))
-                ]
-                for frame, (x, y) in zip(map(int, frames), corners, strict=True)
-            ]
-        )
+    def _cut_flow(
+        self,
+        pictures: NDArray[np.uint8],
+        row: NDArray[np.intp],
+        step: int,
+        corner: NDArray[np.intp],
+        shift: NDArray[np.intp],
+        first: int,
+    ) -> NDArray[np.float32]:
+        """Flow ``(n, 2, _CUT / 2, _CUT / 2)`` from cuttings of pictures `row` at `corner` to those, moved by `shift`,
+        of pictures `step` later; kept for the next time."""
+        keys = [
+            (step, first + r, *c, *m)
+            for r, c, m in zip(row.tolist(), corner.tolist(), shift.tolist(), strict=True)
+        ]
+        new = sorted({key: i for i, key in enumerate(keys) if key not in self._cuts}.values())
+        if len(self._cuts) + len(new) > _MOST_CUTS:
+            self._cuts.clear()
+            new = sorted({key: i for i, key in enumerate(keys)}.values())
+        if new:
+            before = _cut(pictures, row[new], corner[new])
+            after = _cut(pictures, row[new] + step, corner[new] + shift[new])
+            self._cuts.update(zip((keys[i] for i in new), self._backend.flow(before, after), strict=True))
+        return np.stack([self._cuts[key] for key in keys])
 
     def _displacement(self, points: NDArray[np.float64], first: int, step: int) -> NDArray[np.float64]:
         frames = np.arange(len(points) - step)
@@ -185,10 +202,21 @@ def _read(block: _Block, points: NDArray[np.float64], rows: NDArray[np.intp]) ->
     return read_bilinear(np.moveaxis(block.flow, 1, -1), rows[:, None], where[..., 0], where[..., 1])
 
 
-def _surroundings(pictures: NDArray[np.uint8], places: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What lies around places ``(n, 2)`` in pictures ``(n, h, w)``, free of mean and contrast: ``(n, side, side)``."""
+def _cut(pictures: NDArray[np.uint8], rows: NDArray[np.intp], corners: NDArray[np.intp]) -> NDArray[np.uint8]:
+    """Cuttings ``(n, _CUT, _CUT)`` of pictures ``(T, H, W)`` from corners (x, y) on; the border is repeated."""
+    height, width = pictures.shape[1:]
+    x, y = np.moveaxis(corners[:, None] + np.arange(_CUT)[:, None], -1, 0)  # (n, _CUT) each
+    return pictures[
+        rows[:, None, None], np.clip(y, 0, height - 1)[:, :, None], np.clip(x, 0, width - 1)[:, None]
+    ]
+
+
+def _surroundings(
+    pictures: NDArray[np.uint8], rows: NDArray[np.intp], places: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """What lies around places ``(n, 2)`` in pictures `rows`, free of mean and contrast: ``(n, side, side)``."""
     reach = np.arange(-_ALIKE, _ALIKE + 1)
     x, y = places[:, 0, None, None] + reach, places[:, 1, None, None] + reach[:, None]
-    grey = read_bilinear(pictures, np.arange(len(places))[:, None, None], x, y)
+    grey = read_bilinear(pictures, rows[:, None, None], x, y)
     grey -= grey.mean(axis=(1, 2), keepdims=True)
     return grey / (grey.std(axis=(1, 2), keepdims=True) + _LEAST_CONTRAST)
