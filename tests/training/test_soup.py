@@ -30,3 +30,12 @@ def test_networks_that_do_not_fit_are_refused():
         soup(network(0), network(0, widths=(8, 8, 16, 32, 32)), 0.5)
     with pytest.raises(ValueError, match="from 0 to 1"):
         soup(network(0), network(1), 1.5)
+
+
+def test_heads_that_only_the_later_training_had_stay():
+    before, after = network(0), network(1, valve_points=3)
+    valve = after.valve_heads[0].weight.clone()
+    mixed = soup(before, after, 0.5)
+    torch.testing.assert_close(mixed.valve_heads[0].weight, valve)
+    with pytest.raises(ModelError, match="different presets"):
+        soup(mixed, before, 0.5)

@@ -19,7 +19,7 @@ def soup(before: SKNet, after: SKNet, share: float) -> SKNet:
     """Mix two networks of the same architecture, running statistics included.
 
     Args:
-        before, after: the networks; `after` is changed and given back.
+        before, after: the networks; `after` is changed and given back. It may have more heads, which stay as they are.
         share: of `after`, 0 to 1.
 
     Raises:
@@ -29,13 +29,11 @@ def soup(before: SKNet, after: SKNet, share: float) -> SKNet:
     if not 0 <= share <= 1:
         raise ValueError(f"the share must be from 0 to 1, not {share}")
     old, new = before.state_dict(), after.state_dict()
-    if {name: value.shape for name, value in old.items()} != {
-        name: value.shape for name, value in new.items()
-    }:
+    if any(name not in new or new[name].shape != value.shape for name, value in old.items()):
         raise ModelError("The two networks are of different presets; mix networks of one preset.")
-    for name, value in new.items():
+    for name, value in old.items():
         if value.is_floating_point():
-            new[name] = (1 - share) * old[name] + share * value
+            new[name] = (1 - share) * value + share * new[name]
     after.load_state_dict(new)
     return after
 
