@@ -69,7 +69,7 @@ def test_onnx_and_torch_see_the_same_motion(models, size):
 def test_tissues_are_those_of_the_network(networks):
     frames = cloudy_frames(2)
     with torch.no_grad():
-        logits = networks[0].forward_with_tissue(torch.from_numpy(frames)[:, None] / 255)[1]
+        logits = networks[0].forward_with_aids(torch.from_numpy(frames)[:, None] / 255)[1]
     certainty, label = logits.softmax(1).max(1)
     seen = TorchBackend(*networks).detect(frames).tissue
     assert (seen[:, 0] == label.numpy()).mean() > 0.999

@@ -48,7 +48,7 @@ Mask = NDArray[np.bool_]
 def simulate_other_view(
     seed: int, view: str, *, frame_count: int = 48, fps: float | None = None, size: int = 224
 ) -> SimulatedClip:
-    """Simulate a clip that is no parasternal long axis; its points are NaN.
+    """Simulate a clip that is no parasternal long axis; its points and valves are NaN.
 
     Args:
         seed: the same seed and arguments give the same clip.
@@ -116,6 +116,9 @@ class OtherView(Phantom):
         behind = _behind(u, v)
         scale = (behind * back - (1 - behind) * front) / np.maximum(distance, 1e-3)
         return u * scale, v * scale
+
+    def _valves_mm(self, time_s: float) -> FloatArray:
+        return np.full((3, 2), np.nan)  # as the landmarks: of a long axis only
 
     def _leaflets(self, phase: float) -> list[tuple[FloatArray, float]]:
         if self._view in ("apical long axis", "four chambers", "two chambers", "subcostal"):
