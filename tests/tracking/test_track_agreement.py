@@ -128,16 +128,11 @@ def test_it_is_the_minimum_that_the_formula_names(steady):
     np.testing.assert_allclose(track, best, atol=2e-3)
 
 
-FAST = pytest.mark.xfail(
-    strict=True, reason="two of these four hearts move faster than the flow follows: TR-net alone is closer"
-)
-
-
 @pytest.mark.parametrize(
     ("hearts", "made"),
     [
         (6, {"frame_count": 40}),
-        pytest.param(4, {"frame_count": 32, "fps": 40, "style": "acoustic"}, marks=FAST),
+        (4, {"frame_count": 32, "fps": 40, "style": "acoustic"}),  # two of them are fast
     ],
 )
 def test_with_the_shipped_weights_tracks_are_steadier_and_closer(hearts, made):
