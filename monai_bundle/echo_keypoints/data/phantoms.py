@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from echo_keypoints.data.simulation import Phantom, SimulatedClip
+from echo_keypoints.data.simulation.tissue import log_uniform
 from echo_keypoints.tracking.context import temporal_context
 
 # Seeds below this are for training; validation and test seeds follow, and never meet.
@@ -102,9 +103,8 @@ class PhantomClips(Dataset[dict[str, Tensor]]):
         seed = self.first_seed + index
         phantom = Phantom(seed, size=self.size)
         rng = np.random.default_rng((seed, 4))
-        fps = float(
-            np.exp(rng.uniform(np.log(20), np.log(80)))
-        )  # even in log: fast hearts at low rates are hardest
+        # Even in the logarithm: fast hearts at low rates are the hardest to follow.
+        fps = log_uniform(rng, 20, 80)
         start_s = rng.uniform(0, phantom.heart.cycle.period_s)
         return phantom.render(start_s + np.arange(self.frame_count) / fps, fps=fps)
 

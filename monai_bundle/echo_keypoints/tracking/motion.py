@@ -24,10 +24,8 @@ MEMORY_BYTES = 48 * 1024 * 1024
 _BLOCK = 32  # pairs of frames that are worked on together, within one box
 _MARGIN = 24  # px around the points: the reach of the flow's window, and room for the next points asked for
 _GRID = 16  # the flow wants sides that are multiples of this
-_CUT, _CUT_GRID = (
-    64,
-    8,
-)  # side of the cuttings around a point and around where it is expected; steps of their places
+_CUT = 64  # side of the cuttings around a point and around where it is expected
+_CUT_GRID = 8  # steps of their places
 _MOST_CUTS = 2000  # that are kept, of 8 KB each
 _LEAST_CONTRAST = 4.0  # grey levels
 _ALIKE = 14  # what lies so many px around the point tells which of two readings is right
