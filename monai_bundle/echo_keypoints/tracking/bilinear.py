@@ -27,3 +27,20 @@ def read_bilinear(
     upper = pictures[rows, top, left] * (1 - fx) + pictures[rows, top, left + 1] * fx
     lower = pictures[rows, top + 1, left] * (1 - fx) + pictures[rows, top + 1, left + 1] * fx
     return upper * (1 - fy) + lower * fy
+
+
+def read_patches(
+    pictures: NDArray[np.number], rows: NDArray[np.intp], points: NDArray[np.float64], side: int
+) -> NDArray[np.float64]:
+    """Read squares of `side` px around points ``(..., 2)`` (x, y) of pictures ``(N, H, W)``: ``(..., side, side)``.
+
+    Args:
+        pictures: see `read_bilinear`.
+        rows: which picture, of a shape that fits ``(...)``.
+        points: pixels, centres at integers.
+        side: of the squares; the point is their middle.
+    """
+    steps = np.arange(side) - (side - 1) / 2
+    x = points[..., 0, None, None] + steps  # (..., 1, side)
+    y = points[..., 1, None, None] + steps[:, None]  # (..., side, 1)
+    return read_bilinear(pictures, rows[..., None, None], x, y)

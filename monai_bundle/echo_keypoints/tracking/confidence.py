@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from echo_keypoints.tracking.bilinear import read_bilinear
+from echo_keypoints.tracking.bilinear import read_patches
 
 FEATURES = ("peak", "log_spread", "log_disagreement", "similarity", "steadiness", "log_jerk")
 """In this order along the last axis of the features:
@@ -121,11 +121,8 @@ def confidence_features(
 
 def _unit_patches(frames: NDArray[np.uint8], points: NDArray[np.float64]) -> NDArray[np.float32]:
     """Bilinear patches ``(n, 4, 225)`` around points, with mean 0 and length 1; the border is repeated."""
-    steps = np.arange(_PATCH) - (_PATCH - 1) / 2
-    x = points[..., 0, None, None] + steps  # (n, 4, 1, P)
-    y = points[..., 1, None, None] + steps[:, None]  # (n, 4, P, 1)
-    n = np.arange(len(frames))[:, None, None, None]
-    patches = read_bilinear(frames, n, x, y).reshape(*points.shape[:2], -1)
+    squares = read_patches(frames, np.arange(len(frames))[:, None], points, _PATCH)
+    patches = squares.reshape(*points.shape[:2], -1)
     patches -= patches.mean(-1, keepdims=True)
     norm = np.linalg.norm(patches, axis=-1, keepdims=True)
     return (patches / np.maximum(norm, 1e-6)).astype(np.float32)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echo_keypoints.tracking.backends.base import Backend
-from echo_keypoints.tracking.bilinear import read_bilinear
+from echo_keypoints.tracking.bilinear import read_bilinear, read_patches
 from echo_keypoints.tracking.spool import FrameSpool
 
 STEPS = (1, 2)
@@ -113,8 +113,7 @@ class Motion:
         corner = (np.floor((place - _CUT // 2) / _CUT_GRID) * _CUT_GRID + _CUT_GRID // 2).astype(np.intp)
         shift = 2 * np.round(expected[row, landmark] / 2).astype(np.intp)
         flow = self._cut_flow(pictures, row, step, corner, shift, first)
-        where = (place - corner + 0.5) / 2 - 0.5
-        near = shift + read_bilinear(np.moveaxis(flow, 1, -1), np.arange(len(row)), where[:, 0], where[:, 1])
+        near = shift + _read(flow, np.arange(len(row)), place - corner)
         known = displacement[row, landmark]
         start = _surroundings(pictures, row, place)
         misses = [
@@ -140,10 +139,10 @@ class Motion:
             (step, first + r, *c, *m)
             for r, c, m in zip(row.tolist(), corner.tolist(), shift.tolist(), strict=True)
         ]
-        new = sorted({key: i for i, key in enumerate(keys) if key not in self._cuts}.values())
-        if len(self._cuts) + len(new) > _MOST_CUTS:
+        last = {key: i for i, key in enumerate(keys)}
+        if len(self._cuts.keys() | last.keys()) > _MOST_CUTS:
             self._cuts.clear()
-            new = sorted({key: i for i, key in enumerate(keys)}.values())
+        new = [i for key, i in last.items() if key not in self._cuts]
         if new:
             before = _cut(pictures, row[new], corner[new])
             after = _cut(pictures, row[new] + step, corner[new] + shift[new])
@@ -156,7 +155,11 @@ class Motion:
         for number in np.unique((frames + first) // _BLOCK):
             mine = frames[(frames + first) // _BLOCK == number]
             block = self._block(int(number), step, points[mine])
-            parts.append(_read(block, points[mine], mine + first - int(number) * _BLOCK))
+            parts.append(
+                _read(
+                    block.flow, (mine + first - int(number) * _BLOCK)[:, None], points[mine] - block.box[:2]
+                )
+            )
         return np.concatenate(parts)
 
     def _block(self, number: int, step: int, points: NDArray[np.float64]) -> _Block:
@@ -193,11 +196,13 @@ def _aligned(box: tuple[int, int, int, int], size: tuple[int, int]) -> tuple[int
     return low[0], low[1], min(high[0], size[1]), min(high[1], size[0])
 
 
-def _read(block: _Block, points: NDArray[np.float64], rows: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Read flow bilinearly at points ``(n, K, 2)`` of the block's pairs `rows` ``(n,)``: ``(n, K, 2)``."""
-    # Sample i of the flow is the mean of pixels 2 i and 2 i + 1 of the box.
-    where = (points - block.box[:2] + 0.5) / 2 - 0.5
-    return read_bilinear(np.moveaxis(block.flow, 1, -1), rows[:, None], where[..., 0], where[..., 1])
+def _read(
+    flow: NDArray[np.float32], rows: NDArray[np.intp], places: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Read flow ``(n, 2, h / 2, w / 2)`` bilinearly at places ``(..., 2)``, px of what it was worked out for."""
+    # Sample i of the flow is the mean of pixels 2 i and 2 i + 1.
+    where = (places + 0.5) / 2 - 0.5
+    return read_bilinear(np.moveaxis(flow, 1, -1), rows, where[..., 0], where[..., 1])
 
 
 def _cut(pictures: NDArray[np.uint8], rows: NDArray[np.intp], corners: NDArray[np.intp]) -> NDArray[np.uint8]:
@@ -213,8 +218,6 @@ def _surroundings(
     pictures: NDArray[np.uint8], rows: NDArray[np.intp], places: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """What lies around places ``(n, 2)`` in pictures `rows`, free of mean and contrast: ``(n, side, side)``."""
-    reach = np.arange(-_ALIKE, _ALIKE + 1)
-    x, y = places[:, 0, None, None] + reach, places[:, 1, None, None] + reach[:, None]
-    grey = read_bilinear(pictures, rows[:, None, None], x, y)
+    grey = read_patches(pictures, rows, places, 2 * _ALIKE + 1)
     grey -= grey.mean(axis=(1, 2), keepdims=True)
     return grey / (grey.std(axis=(1, 2), keepdims=True) + _LEAST_CONTRAST)

@@ -72,11 +72,10 @@ def _fill(large: nn.Module, small: nn.Module) -> None:
 
 
 def _over(new: Tensor, old: Tensor) -> Tensor:
-    if new.ndim < 2:
-        return torch.cat((old, new[old.shape[0] :])) if new.ndim else old
     new = new.clone()
-    new[: old.shape[0]] = 0
-    new[: old.shape[0], : old.shape[1]] = old
+    if new.ndim > 1:  # a bias or a statistic reads nothing
+        new[: old.shape[0]] = 0
+    new[tuple(map(slice, old.shape))] = old
     return new
 
 

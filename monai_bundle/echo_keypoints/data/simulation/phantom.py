@@ -102,9 +102,13 @@ class Phantom:
         self._drift = rng.uniform(0, 1.2, 2) * rng.choice([-1, 1], 2)
         self._drift_period_s = float(rng.uniform(2, 6))
 
+    def _phase(self, time_s: float) -> float:
+        """Place in the beat, [0, 1), at a time."""
+        return float(self.heart.cycle.phase(np.asarray(time_s)))
+
     def _pose(self, time_s: float) -> tuple[float, FloatArray]:
         """Tilt (rad) and place of the heart's origin (mm) at a time."""
-        beat = self.heart.cycle.phase(np.asarray(time_s))
+        beat = self._phase(time_s)
         contraction = float(self.heart.cycle.contraction(beat, 0.01))
         breath = np.sin(2 * np.pi * time_s / self._drift_period_s)
         return (
@@ -143,12 +147,12 @@ class Phantom:
 
     def points_mm(self, time_s: float) -> FloatArray:
         """``(4, 2)`` landmarks in mm in the image plane (probe at the origin, z down)."""
-        phase = float(self.heart.cycle.phase(np.asarray(time_s)))
+        phase = self._phase(time_s)
         return self._heart_to_plane(self.heart.landmarks(phase), time_s)
 
     def _valves_mm(self, time_s: float) -> FloatArray:
         """``(3, 2)`` mitral hinges and anterior tip, as `points_mm`."""
-        phase = float(self.heart.cycle.phase(np.asarray(time_s)))
+        phase = self._phase(time_s)
         (anterior, _), (posterior, _) = self._leaflets(phase)[:2]
         return self._heart_to_plane(np.stack([anterior[0], posterior[0], anterior[-1]]), time_s)
 
@@ -213,7 +217,7 @@ class Phantom:
     def _material(self, x: FloatArray, z: FloatArray, time_s: float) -> tuple[FloatArray, FloatArray]:
         """Places in the plane → (column, row) of the painted material grid."""
         u, v = self._plane_to_heart(x, z, time_s)
-        phase = float(self.heart.cycle.phase(np.asarray(time_s)))
+        phase = self._phase(time_s)
         u0, v0 = self._to_material(u, v, phase)
         return (u0 - U_RANGE[0]) / GRID_MM, (v0 - V_RANGE[0]) / GRID_MM
 
@@ -230,7 +234,7 @@ class Phantom:
         field = cv2.remap(
             self._tissue.scatterers, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
         )
-        phase = float(self.heart.cycle.phase(np.asarray(time_s)))
+        phase = self._phase(time_s)
         # The plane slips out with the contraction and comes back, as twist and through-plane motion do.
         slip = scanner.decorrelation * float(self.heart.contraction(np.asarray(phase), +1))
         c, s = np.cos(slip), np.sin(slip)
