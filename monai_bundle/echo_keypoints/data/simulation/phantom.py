@@ -109,7 +109,7 @@ class Phantom:
     def _pose(self, time_s: float) -> tuple[float, FloatArray]:
         """Tilt (rad) and place of the heart's origin (mm) at a time."""
         beat = self._phase(time_s)
-        contraction = float(self.heart.cycle.contraction(beat, 0.01))
+        contraction = float(self.heart.cycle.contraction(np.asarray(beat), 0.01))
         breath = np.sin(2 * np.pi * time_s / self._drift_period_s)
         return (
             self._tilt + self._rocking * contraction,
