@@ -19,6 +19,8 @@ from lib.settings import Settings
 
 FACTS = "version.json"
 WEIGHTS = ("sknet.pt", "trnet.pt", "detector.onnx", "descriptor.onnx", "refiner.onnx")
+PLACENET = ("placenet.pt", "beat.onnx", "placer.onnx")
+"""A version has them if its tracks are better for them."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class ModelRegistry:
     def versions(self) -> list[ModelFacts]:
         """List all versions, oldest first."""
         shipped = models_directory()
-        files = {name: file_digest(shipped / name) or "" for name in WEIGHTS if (shipped / name).is_file()}
+        files = _digests(shipped)
         first = ModelFacts(0, None, None, "", {}, "It came with the software.", files)
         kept = [
             ModelFacts(**json.loads(path.read_text(encoding="utf-8")))
@@ -103,7 +105,7 @@ class ModelRegistry:
         """Take weights as a new version: whole, or not at all. It does not serve yet.
 
         Args:
-            made: folder with all `WEIGHTS`.
+            made: folder with all `WEIGHTS`, and `PLACENET` or not.
             run: name of the training; what it made is taken once, however often it is offered.
             model: the network that was trained.
             parent: the version that it started from.
@@ -119,9 +121,9 @@ class ModelRegistry:
             part = self.folder / f".part-v{number:04d}"
             shutil.rmtree(part, ignore_errors=True)
             part.mkdir()
-            for name in WEIGHTS:
+            for name in _digests(made):
                 shutil.copyfile(made / name, part / name)
-            files = {name: file_digest(part / name) or "" for name in WEIGHTS}
+            files = _digests(part)
             facts = ModelFacts(number, parent, model, utc_now(), dict(metrics), reason, files, accepted, run)
             (part / FACTS).write_text(json.dumps(asdict(facts), indent=1), encoding="utf-8")
             os.rename(part, self.folder / f"v{number:04d}")
@@ -164,6 +166,13 @@ class ModelRegistry:
         if engine == "auto":
             engine = "torch" if _cuda() else "onnx"
         return load_backend(engine, folder, settings.threads, settings.device if engine == "torch" else None)
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of the weights that a folder has."""
+    return {
+        name: file_digest(folder / name) or "" for name in (*WEIGHTS, *PLACENET) if (folder / name).is_file()
+    }
 
 
 def _cuda() -> bool:

@@ -26,6 +26,7 @@ from echo_keypoints.errors import EchoKeypointsError
 from echo_keypoints.readers import open_clip
 from echo_keypoints.tracking import load_backend, open_session
 from echo_keypoints.training.export import export_models
+from lib.models import PLACENET
 from lib.runs import Run
 
 CONFIGS = {
@@ -122,8 +123,9 @@ def export(order: Mapping[str, Any], run: Run) -> None:
     shutil.rmtree(made, ignore_errors=True)
     made.mkdir()
     model, parent = order["model"], Path(order["parent_folder"])
-    for name in ("sknet.pt", "trnet.pt"):
-        shutil.copyfile(parent / name, made / name)
+    for name in ("sknet.pt", "trnet.pt", "placenet.pt"):
+        if (parent / name).is_file():
+            shutil.copyfile(parent / name, made / name)
     shutil.copyfile(run.work / f"{model}.pt", made / f"{model}.pt")
     export_models(made)
     os.replace(made, run.candidate)
@@ -136,12 +138,19 @@ def validate(model: str, items: Sequence[Mapping[str, str]], parent: Path, candi
         model: what was trained: of ``sknet`` the tracks from end to end count, of ``trnet`` those from a person's
             points on another frame, if there are any.
         items: clips with labels.
-        parent, candidate: folders of the weights.
+        parent, candidate: folders of the weights. An SK-net that was taught where people set the points may do better
+            without PlaceNet, which then does not stay in the candidate.
 
     Returns:
         ``{"metrics", "accepted", "reason"}``; distances are in px of model space.
     """
     new, old = (errors_px(folder, items) for folder in (candidate, parent))
+    if model == "sknet" and (candidate / "placenet.pt").is_file():
+        alone = errors_px(candidate, items, placement=False)
+        if alone["end_to_end_px"] < new["end_to_end_px"]:
+            for name in PLACENET:
+                (candidate / name).unlink()
+            new = alone
     metrics = {**_finite(new), **{f"parent_{name}": value for name, value in _finite(old).items()}}
     key = "tracking_px" if model == "trnet" and math.isfinite(old["tracking_px"]) else "end_to_end_px"
     accepted = bool(new[key] <= old[key] * SLACK)
@@ -153,7 +162,7 @@ def validate(model: str, items: Sequence[Mapping[str, str]], parent: Path, candi
     return {"metrics": metrics, "accepted": accepted, "reason": reason}
 
 
-def errors_px(folder: Path, items: Sequence[Mapping[str, str]]) -> dict[str, float]:
+def errors_px(folder: Path, items: Sequence[Mapping[str, str]], placement: bool = True) -> dict[str, float]:
     """Mean distances from people's points, in model px: of detector, tracker, and tracker from a person's frame."""
     backend = load_backend("torch", folder)
     found: dict[str, list[float]] = {"detector_px": [], "end_to_end_px": [], "tracking_px": []}
@@ -175,7 +184,7 @@ def errors_px(folder: Path, items: Sequence[Mapping[str, str]]) -> dict[str, flo
                         found[name] += list(distance[np.isfinite(distance)])
 
             add("detector_px", session.detect().points_px)
-            add("end_to_end_px", session.track().points_px)
+            add("end_to_end_px", session.track(placement=placement).points_px)
             whole = [frame for frame, points in sorted(labels.items()) if np.isfinite(points).all()]
             if len(labels) > 1 and whole:
                 query = (whole[0], labels[whole[0]])

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echo_keypoints.clip import Clip, ClipHeader
-from echo_keypoints.tracking.backends.base import Descriptors, Detections, Maps
+from echo_keypoints.tracking.backends.base import Beat, Descriptors, Detections, Maps
+from echo_keypoints.tracking.steady import HEIGHT, WIDTH
 
 WINDOW = 24
 SIZE = 224
@@ -34,7 +35,10 @@ def coded_clip(length: int) -> Clip:
 
 
 class OracleBackend:
-    """Detects the truth with a given error; refines towards the material that the reference lies on."""
+    """Detects the truth with a given error; refines towards the material that the reference lies on.
+
+    With `miss`, it finds every track that much beside the landmarks, in places of steady pictures.
+    """
 
     name = "oracle"
     window = WINDOW
@@ -44,6 +48,7 @@ class OracleBackend:
         length: int,
         detection_error: Callable[[NDArray[np.float64]], NDArray[np.float64]] = lambda points: points,
         map_bytes: int = 1,
+        miss: tuple[float, float] | None = None,
     ) -> None:
         self.truth = true_points(length)
         self.detected = detection_error(self.truth.copy())
@@ -51,6 +56,8 @@ class OracleBackend:
         self.map_bytes = map_bytes
         self.largest_call = 0
         self.refined = 0  # windows
+        self.can_place, self.miss = miss is not None, miss
+        self.beat_frames = 0
 
     def detect(
         self,
@@ -87,6 +94,14 @@ class OracleBackend:
         assert windows.shape[1] == WINDOW and len(maps[0]) == len(points)
         self.refined += len(windows)
         return (points + 0.95 * (self.truth[maps[0]] + descriptors[0] - points))[windows]
+
+    def see_beat(self, pictures: NDArray[np.uint8], heights: NDArray[np.float64]) -> Beat:
+        self.beat_frames = len(pictures)
+        return np.stack((np.zeros(4), heights), axis=-1)
+
+    def place(self, pictures: NDArray[np.uint8], beat: Beat) -> NDArray[np.float64]:
+        assert pictures.shape[1:] == (HEIGHT, WIDTH)
+        return np.repeat(beat[None] + self.miss, len(pictures), axis=0)
 
     def flow(self, reference: NDArray[np.uint8], target: NDArray[np.uint8]) -> NDArray[np.float32]:
         raise AssertionError("the oracle knows landmarks only: track with motion=False")

@@ -12,6 +12,8 @@ from echo_keypoints import tracking
 from echo_keypoints.clip import Clip, ClipHeader, ClipSource
 from echo_keypoints.errors import ClipError, QueryError
 from echo_keypoints.tracking import Anchor, open_session
+from echo_keypoints.tracking.placement import BELIEF, frames_of_beat
+from echo_keypoints.tracking.steady import SteadyView
 
 track_clip = partial(tracking.track_clip, motion=False)  # the oracle knows landmarks, not frames
 
@@ -58,6 +60,34 @@ def test_iterations_and_reference_can_be_chosen():
     tracking = track_clip(coded_clip(60), backend, reference=30, iterations=0)
     assert tracking.reference_frame == 30 and tracking.reference_mode == "frame"
     np.testing.assert_allclose(tracking.points_px, backend.detected, atol=1e-9)
+
+
+def test_the_beat_as_a_whole_moves_the_track():
+    backend = OracleBackend(60, noisy, miss=(0.1, -0.05))
+    before, after = (track_clip(coded_clip(60), backend, placement=on).points_px for on in (False, True))
+    view, miss = SteadyView.of(before), BELIEF * np.array([0.1, -0.05])
+    np.testing.assert_allclose(after, view.to_frames(view.places + miss), atol=1e-6)
+    assert backend.beat_frames == 12
+    moved = np.linalg.norm(after - before, axis=-1)
+    np.testing.assert_allclose(moved, np.hypot(*miss) * view.length_px, rtol=0.3)
+
+
+def test_points_that_a_person_set_are_not_moved():
+    backend = OracleBackend(60, noisy, miss=(0.1, -0.05))
+    query = (10, backend.truth[10] + [0, 1.0])
+    tracking = track_clip(coded_clip(60), backend, query=query)
+    np.testing.assert_allclose(tracking.points_px, backend.truth + np.array([0, 1.0]), atol=0.1)
+    anchored = track_clip(coded_clip(60), backend, anchors=[Anchor(20, backend.truth[20])])
+    np.testing.assert_allclose(anchored.points_px, backend.truth, atol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "count", "last"), [(30, 60, 59), (30, 600, 60), (200, 1000, 400), (10, 5, 4), (2, 40, 11)]
+)
+def test_the_beat_is_seen_in_two_seconds(rate_hz, count, last):
+    frames = frames_of_beat(np.arange(count) / rate_hz)
+    assert frames[0] == 0 and frames[-1] == last
+    assert len(frames) == min(count, 12) and (np.diff(frames) > 0).all()
 
 
 def test_points_are_original_pixels():

@@ -1,4 +1,4 @@
-"""What the three stages minimise, against hand-computed values and known motion."""
+"""What the stages minimise, against hand-computed values and known motion."""
 
 import math
 
@@ -7,9 +7,12 @@ import torch
 from torch import nn
 
 from echo_keypoints.losses import gaussian_heatmaps
-from echo_keypoints.networks import FlowNet, SKNet, TRNet
+from echo_keypoints.networks import FlowNet, PlaceNet, SKNet, TRNet
+from echo_keypoints.networks.placenet import SHARPNESS
 from echo_keypoints.tracking.context import temporal_context
+from echo_keypoints.tracking.steady import HEIGHT, WIDTH
 from echo_keypoints.training.flow import FlowObjective
+from echo_keypoints.training.placenet import PlaceNetObjective
 from echo_keypoints.training.pseudo import ChainedFlow, DirectFlow
 from echo_keypoints.training.sknet import SKNetObjective, distance_loss, position_loss
 from echo_keypoints.training.starts import StartVariety, most_confident
@@ -313,3 +316,44 @@ def test_untrained_trnet_starts_from_the_detection_in_the_most_confident_frame(t
 def test_a_clip_shorter_than_the_window_is_refused(trnet_objective):
     with pytest.raises(ValueError, match="24"):
         trnet_objective(clip_batch(20))
+
+
+# ---- PlaceNet
+
+
+@pytest.fixture
+def looks_batch():
+    torch.manual_seed(0)
+    places = torch.randn(1, 2, 3, 4, 2) * 0.02 + torch.tensor([[0, -0.5], [0, -0.3], [0, 0.3], [0, 0.5]])
+    return {
+        "pictures": torch.randint(0, 256, (1, 2, 3, HEIGHT, WIDTH), dtype=torch.uint8),
+        "heights": torch.tensor([[[-0.5, -0.3, 0.3, 0.5]] * 2]),
+        "length_px": torch.tensor([[80.0, 120.0]]),
+        "points": places * torch.tensor([80.0, 120.0])[None, :, None, None, None],
+    }
+
+
+def test_votes_for_the_right_place_cost_least(looks_batch):
+    objective = PlaceNetObjective(PlaceNet.from_preset("small"), precision="float32").eval()
+    places = looks_batch["points"] / looks_batch["length_px"][..., None, None, None]
+    losses = {}
+    for shift in (0.0, 0.05, -0.05):
+        targets = objective._targets(places.flatten(0, 2) + shift)
+        votes = torch.log(targets + 1e-20) / SHARPNESS
+        objective.network.forward = lambda *_, votes=votes: votes.unflatten(0, (2, 3))
+        losses[shift] = objective(looks_batch)
+    assert min(losses, key=lambda shift: losses[shift]["loss"].item()) == 0.0
+    torch.testing.assert_close(losses[0.0]["points"], looks_batch["points"], atol=0.1, rtol=0)
+    assert losses[0.0]["distance"].item() == pytest.approx(1.0, abs=0.01)
+    miss = 0.05 * 2**0.5 * torch.tensor([80.0, 120.0])
+    assert losses[0.05]["distance"].item() == pytest.approx((miss**2 + 1).sqrt().mean().item(), rel=0.02)
+
+
+def test_distances_are_told_at_224_px(looks_batch):
+    torch.manual_seed(0)
+    network = PlaceNet.from_preset("small")
+    small, full = (
+        PlaceNetObjective(network, image_size=size, precision="float32").eval() for size in (112, 224)
+    )
+    halved = {**looks_batch, "points": looks_batch["points"] / 2, "length_px": looks_batch["length_px"] / 2}
+    assert small(halved)["distance"].item() == pytest.approx(full(looks_batch)["distance"].item(), rel=1e-4)

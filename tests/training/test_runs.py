@@ -14,7 +14,7 @@ import torch
 from monai.bundle import ConfigWorkflow
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from echo_keypoints.networks import FlowNet, SKNet, TRNet, load_weights, save_weights
+from echo_keypoints.networks import FlowNet, PlaceNet, SKNet, TRNet, load_weights, save_weights
 
 ROOT = Path(__file__).resolve().parents[2] / "monai_bundle"
 TINY = {
@@ -72,7 +72,12 @@ def smoke(tmp_path_factory) -> Path:
 
 @pytest.mark.parametrize(
     ("stage", "weights", "network"),
-    [("sknet", "sknet", SKNet), ("flow", "flownet", FlowNet), ("trnet", "trnet", TRNet)],
+    [
+        ("sknet", "sknet", SKNet),
+        ("flow", "flownet", FlowNet),
+        ("trnet", "trnet", TRNet),
+        ("placenet", "placenet", PlaceNet),
+    ],
 )
 def test_each_stage_of_the_smoke_run_learns(smoke, stage, weights, network):
     training, validation = curve(smoke / stage, "loss"), curve(smoke / stage, "val_loss")

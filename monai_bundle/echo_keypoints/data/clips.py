@@ -16,6 +16,7 @@ from torch.utils.data import Dataset
 from echo_keypoints.data.augment import random_view
 from echo_keypoints.data.folders import labelled
 from echo_keypoints.data.points import LabelError, Labels, read_labels
+from echo_keypoints.errors import ClipError
 from echo_keypoints.readers import read_clip
 from echo_keypoints.tracking.context import CONTEXT_FRAMES, temporal_context
 from echo_keypoints.tracking.letterbox import LetterBox
@@ -113,9 +114,10 @@ class LabelledFrames(_Endless):
     Args:
         data, size, augment, seed: see `_Endless`; without `augment` the frames are the first ones.
         frames_per_clip: F.
+        complete: only frames with all four landmarks.
 
     Raises:
-        ClipError: no clip has labels.
+        ClipError: no clip has (complete) labels.
         LabelError: a file of labels is damaged, or its frames are not in the clip.
     """
 
@@ -126,9 +128,14 @@ class LabelledFrames(_Endless):
         size: int = 224,
         augment: bool = True,
         seed: int = 0,
+        complete: bool = False,
     ) -> None:
         items = labelled(data)
         labels = [item.get("points") or read_labels(Path(item["label"])) for item in items]
+        if complete:
+            labels = [{f: p for f, p in label.items() if np.isfinite(p).all()} for label in labels]
+            if not any(labels):
+                raise ClipError("No frame of the clips has all four landmarks: set the missing ones.")
         self.labels: dict[str, Labels] = {
             item["image"]: label for item, label in zip(items, labels, strict=True) if label
         }

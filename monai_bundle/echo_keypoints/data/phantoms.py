@@ -38,6 +38,7 @@ class PhantomFrames(Dataset[dict[str, Tensor]]):
         size: side in px; points are in the same px.
         first_seed: seed of item 0.
         context_frames: moments, over two beats, that the context is made of; at least F.
+        tissue: give its labels, too.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class PhantomFrames(Dataset[dict[str, Tensor]]):
         size: int = 224,
         first_seed: int = 0,
         context_frames: int = 8,
+        tissue: bool = True,
     ) -> None:
         self.hearts, self.frames_per_heart, self.size, self.first_seed = (
             hearts,
@@ -55,6 +57,7 @@ class PhantomFrames(Dataset[dict[str, Tensor]]):
             first_seed,
         )
         self.context_frames = max(context_frames, frames_per_heart)
+        self.tissue = tissue
 
     def __len__(self) -> int:
         return self.hearts
@@ -67,15 +70,15 @@ class PhantomFrames(Dataset[dict[str, Tensor]]):
         phantom = Phantom(seed, size=self.size, pathology=often)
         beats = 2.0  # two beats: drift and breathing get their say
         times_s = np.sort(rng.uniform(0, beats * phantom.heart.cycle.period_s, self.context_frames))
-        clip = phantom.render(times_s, tissue=True)
-        assert clip.tissue is not None
+        clip = phantom.render(times_s, tissue=self.tissue)
         given = np.sort(rng.choice(self.context_frames, self.frames_per_heart, replace=False))
+        labels = {"tissue": torch.from_numpy(clip.tissue[given])} if clip.tissue is not None else {}
         return {
             "image": torch.from_numpy(clip.video[given][:, None]),
             "points": torch.from_numpy(clip.points[given].astype(np.float32)),
             "valves": torch.from_numpy(clip.valves[given].astype(np.float32)),
-            "tissue": torch.from_numpy(clip.tissue[given]),
             "context": torch.from_numpy(temporal_context(clip.video)),
+            **labels,
         }
 
 

@@ -1,6 +1,6 @@
 """What each stage trains on and is validated with: the phantom, or a user's clips where there are any.
 
-Only `labelled_frames` gives landmarks to a training. The training parts of `clips` and `pairs` have none to
+Only `labelled_frames` and `looks` give landmarks to a training. The training parts of `clips` and `pairs` have none to
 give; their validation parts have the phantom's.
 """
 
@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from echo_keypoints.data.clips import ClipWindows, LabelledFrames
+from echo_keypoints.data.looks import Looks
 from echo_keypoints.data.pairs import FramePairs
 from echo_keypoints.data.phantoms import VALIDATION_SEED, PhantomClips, PhantomFrames, TrackedPhantomClips
 
@@ -39,6 +40,23 @@ def labelled_frames(
     if train:
         return PhantomFrames(VALIDATION_SEED - seed, frames, size, seed)
     return PhantomFrames(hearts, frames, size, VALIDATION_SEED)
+
+
+def looks(
+    part: str,
+    data: Items = None,
+    frames: int = 12,
+    looks: int = 4,
+    size: int = 224,
+    hearts: int = 64,
+    seed: int = 0,
+) -> Source:
+    """Tracks beside the landmarks, for PlaceNet: see `Looks`; else as above. Users' frames need all four landmarks."""
+    train = _is_train(part)
+    if data is not None:
+        return Looks(LabelledFrames(data, frames, size, augment=train, seed=seed, complete=True), looks, seed)
+    first, count = (seed, VALIDATION_SEED - seed) if train else (VALIDATION_SEED, hearts)
+    return Looks(PhantomFrames(count, frames, size, first, context_frames=frames, tissue=False), looks, first)
 
 
 def clips(

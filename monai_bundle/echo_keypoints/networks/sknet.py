@@ -35,7 +35,10 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-def _conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1, relu: bool = True) -> nn.Sequential:
+def convolution(
+    inputs: int, outputs: int, kernel: int = 3, stride: int = 1, relu: bool = True
+) -> nn.Sequential:
+    """Convolution that keeps the size but for the stride, batch normalisation, and rectification if wanted."""
     layers: list[nn.Module] = [
         nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
         nn.BatchNorm2d(outputs),
@@ -48,8 +51,8 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.first = _conv(width, width)
-        self.second = _conv(width, width, relu=False)
+        self.first = convolution(width, width)
+        self.second = convolution(width, width, relu=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Add what the two convolutions found, then rectify."""
@@ -63,11 +66,11 @@ def _exchange(widths: Sequence[int], source: int, target: int) -> nn.Module:
     if source > target:
         # 1×1 at the low resolution first: the up-sampling then handles few channels.
         return nn.Sequential(
-            _conv(widths[source], widths[target], kernel=1, relu=False),
+            convolution(widths[source], widths[target], kernel=1, relu=False),
             nn.Upsample(scale_factor=2 ** (source - target), mode="bilinear", align_corners=False),
         )
-    steps = [_conv(widths[source], widths[source], stride=2) for _ in range(target - source - 1)]
-    return nn.Sequential(*steps, _conv(widths[source], widths[target], stride=2, relu=False))
+    steps = [convolution(widths[source], widths[source], stride=2) for _ in range(target - source - 1)]
+    return nn.Sequential(*steps, convolution(widths[source], widths[target], stride=2, relu=False))
 
 
 class ExchangeModule(nn.Module):
@@ -109,8 +112,8 @@ class Trunk(nn.Module):
         self, in_channels: int, widths: Sequence[int], blocks: Sequence[int], modules: Sequence[int]
     ) -> None:
         super().__init__()
-        self.stem = nn.Sequential(_conv(in_channels, widths[0]), _conv(widths[0], widths[0]))
-        self.transitions = nn.ModuleList(_conv(widths[i], widths[i + 1], stride=2) for i in range(3))
+        self.stem = nn.Sequential(convolution(in_channels, widths[0]), convolution(widths[0], widths[0]))
+        self.transitions = nn.ModuleList(convolution(widths[i], widths[i + 1], stride=2) for i in range(3))
         self.stages = nn.ModuleList(
             nn.Sequential(*(ExchangeModule(widths[: i + 2], blocks[: i + 2]) for _ in range(count)))
             for i, count in enumerate(modules)
@@ -129,8 +132,8 @@ class FinestStream(nn.Module):
 
     def __init__(self, in_channels: int, width: int, trunk_width: int) -> None:
         super().__init__()
-        self.stem = nn.Sequential(_conv(in_channels, width), _conv(width, width, relu=False))
-        self.join = _conv(trunk_width, width, kernel=1, relu=False)
+        self.stem = nn.Sequential(convolution(in_channels, width), convolution(width, width, relu=False))
+        self.join = convolution(trunk_width, width, kernel=1, relu=False)
         self.block = ResidualBlock(width)
 
     def forward(self, x: Tensor, coarse: Tensor) -> Tensor:

@@ -28,6 +28,7 @@ from echo_keypoints.tracking.context import ClipContext
 from echo_keypoints.tracking.initial import robust_detections, start_from
 from echo_keypoints.tracking.letterbox import LetterBox
 from echo_keypoints.tracking.motion import Motion
+from echo_keypoints.tracking.placement import placed
 from echo_keypoints.tracking.reference import choose_reference
 from echo_keypoints.tracking.refinement import ITERATIONS, Reference, refine
 from echo_keypoints.tracking.spool import MEMORY_BYTES, FrameSpool
@@ -84,6 +85,7 @@ class Session:
         iterations: int = ITERATIONS,
         consensus: bool = True,
         motion: bool = True,
+        placement: bool = True,
         seed: int = 0,
         progress: Progress | None = None,
     ) -> Tracking:
@@ -100,6 +102,8 @@ class Session:
             consensus: let the detections of all frames correct the reference points (`consensus`); False is
                 the paper. A query is never corrected.
             motion: let the motion between near frames shape the track (`agreement`); False is the paper.
+            placement: let the beat as a whole show where the track lies (`placement`); False is the paper.
+                Points that a person set are never moved.
             seed: of ``reference="random"``.
             progress: told how far it is.
 
@@ -108,11 +112,15 @@ class Session:
         """
         given = merged([checked_anchor(self.header, a.frame, a.points_px) for a in anchors])
         start = checked_anchor(self.header, *query, partial=False) if query else None
-        automatic = self._automatic(start, reference, iterations, consensus, motion, seed, progress)
+        automatic = self._automatic(
+            start, reference, iterations, consensus, motion, placement, seed, progress
+        )
         points, compared = automatic.points, np.full((len(self.spool), 4), automatic.reference)
         set_by_user = merged([*([start] if start else []), *given])
         if given:
-            points, compared = self._through_anchors(automatic, set_by_user, iterations, motion, progress)
+            points, compared = self._through_anchors(
+                automatic, set_by_user, iterations, motion, placement, progress
+            )
         tracking = self._described(
             points,
             compared,
@@ -210,12 +218,13 @@ class Session:
         iterations: int,
         consensus: bool,
         motion: bool,
+        placement: bool,
         seed: int,
         progress: Progress | None,
     ) -> _Automatic:
         """The track from one reference frame: the detector's, or the user's query."""
         asked = start and (start.frame, start.points_px.tobytes())
-        request = (asked, reference, iterations, consensus, motion, seed)
+        request = (asked, reference, iterations, consensus, motion, placement, seed)
         if self._last is None or self._last.request != request:
             seen = self.detections
             detected = robust_detections(seen.points, seen.peak)
@@ -241,6 +250,8 @@ class Session:
                 if motion:  # once more: tissue moves otherwise where the points are now
                     points = self._agreed(points, np.full_like(pins, np.nan), TRUST_DETECTED)
                     points = points + consensus_offset(seen.points, seen.peak, points)
+            if placement:
+                points = self._placed(points, pins if start else np.full_like(pins, np.nan))
             self._last = _Automatic(request, frame, points)
         return self._last
 
@@ -250,6 +261,7 @@ class Session:
         anchors: Sequence[Anchor],
         iterations: int,
         motion: bool,
+        placement: bool,
         progress: Progress | None,
     ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
         """The track through all anchors, and the frame ``(T, 4)`` with which each point is compared."""
@@ -284,6 +296,8 @@ class Session:
         if motion:
             held = np.where(set_nowhere[:, None], automatic.points, pins)
             blended = self._agreed(blended, held, TRUST_KNOWN)
+        if placement:
+            blended = np.where(set_nowhere[:, None], automatic.points, self._placed(blended, pins))
         return pinned(blended, pins), compared
 
     def _refined(
@@ -322,6 +336,12 @@ class Session:
         self, points: NDArray[np.float64], pins: NDArray[np.float64], trust: float
     ) -> NDArray[np.float64]:
         return agreed(self._motion, points, pins, trust, steadiness(self.header.frame_times_s))
+
+    def _placed(self, points: NDArray[np.float64], pins: NDArray[np.float64]) -> NDArray[np.float64]:
+        if not self.backend.can_place:
+            return points
+        known = ~np.isnan(pins[..., 0])
+        return pinned(placed(self.backend, self.spool.read, points, known, self.header.frame_times_s), pins)
 
     def _maps(self, start: int, stop: int) -> Maps:
         if self.detections.maps:

@@ -40,6 +40,7 @@ def track_clip(
     iterations: int = ITERATIONS,
     consensus: bool = True,
     motion: bool = True,
+    placement: bool = True,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Tracking:
@@ -55,6 +56,7 @@ def track_clip(
         iterations: M of the paper.
         consensus: let the detections of all frames correct the reference points; False is the paper.
         motion: let the motion between near frames shape the track; False is the paper.
+        placement: let the beat as a whole show where the track lies; False is the paper.
         seed: of ``reference="random"``.
         progress: told how far it is.
 
@@ -70,6 +72,7 @@ def track_clip(
             iterations=iterations,
             consensus=consensus,
             motion=motion,
+            placement=placement,
             seed=seed,
             progress=progress,
         )

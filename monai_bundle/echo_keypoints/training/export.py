@@ -16,21 +16,25 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from echo_keypoints.networks.lucas_kanade import LucasKanadeFlow
+from echo_keypoints.networks.placenet import PlaceNet
 from echo_keypoints.networks.sknet import SKNet
 from echo_keypoints.networks.trnet import TRNet
 from echo_keypoints.networks.weights import load_weights
 from echo_keypoints.tracking.backends.base import Backend
 from echo_keypoints.tracking.backends.detector import Detector
 from echo_keypoints.tracking.backends.onnx_backend import (
+    BEAT,
     DESCRIPTOR,
     DETECTOR,
     FLOW_FILE,
+    PLACER,
     REFINER,
     OnnxBackend,
 )
-from echo_keypoints.tracking.backends.torch_backend import SKNET, TRNET, TorchBackend
+from echo_keypoints.tracking.backends.torch_backend import PLACENET, SKNET, TRNET, TorchBackend
 from echo_keypoints.tracking.context import temporal_context
 from echo_keypoints.tracking.letterbox import MODEL_SIZE
+from echo_keypoints.tracking.steady import HEIGHT, WIDTH, SteadyView
 from echo_keypoints.tracking.windows import neighbour_pairs, window_indices
 
 OPSET = 18
@@ -79,6 +83,31 @@ class FlowGraph(nn.Module):
         return self.flow(before, after)
 
 
+class BeatGraph(nn.Module):
+    """`PlaceNet.beat` of one track: pictures ``(F, HEIGHT, WIDTH)`` uint8 and heights ``(4,)``."""
+
+    def __init__(self, placenet: PlaceNet) -> None:
+        super().__init__()
+        self.placenet = placenet
+
+    def forward(self, pictures: Tensor, heights: Tensor) -> Tensor:
+        """Give the map of the beat."""
+        return self.placenet.beat(*self.placenet.describe(pictures.float() / 255), heights[None])
+
+
+class PlacerGraph(nn.Module):
+    """`PlaceNet.vote` on pictures ``(N, HEIGHT, WIDTH)`` uint8 of a beat."""
+
+    def __init__(self, placenet: PlaceNet) -> None:
+        super().__init__()
+        self.placenet = placenet
+
+    def forward(self, pictures: Tensor, beat: Tensor) -> Tensor:
+        """Give the places ``(N, 4, 2)``."""
+        described = self.placenet.describe(pictures.float() / 255)
+        return self.placenet.places(self.placenet.vote(*described, beat))
+
+
 def export_onnx(sknet: SKNet, trnet: TRNet, folder: Path) -> None:
     """Write ``detector.onnx``, ``descriptor.onnx`` and ``refiner.onnx``.
 
@@ -122,6 +151,23 @@ def export_onnx(sknet: SKNet, trnet: TRNet, folder: Path) -> None:
     )
 
 
+def export_placer(placenet: PlaceNet, folder: Path) -> None:
+    """Write ``beat.onnx`` and ``placer.onnx``.
+
+    Args:
+        placenet: trained, on the CPU.
+        folder: where to write.
+    """
+    pictures = torch.from_numpy(cloudy_frames(12)[:, :HEIGHT, :WIDTH].copy())
+    heights = torch.tensor([-0.5, -0.3, 0.3, 0.5])
+    graph = BeatGraph(placenet.eval())
+    with torch.no_grad():
+        beat = graph(pictures, heights)
+    sides = ({0: torch.export.Dim("frames")}, None)
+    _write(folder / BEAT, graph, (pictures, heights), ["pictures", "heights"], ["beat"], sides)
+    _write(folder / PLACER, PlacerGraph(placenet), (pictures, beat), ["pictures", "beat"], ["places"], sides)
+
+
 def export_flow(path: Path) -> None:
     """Write the graph of `LucasKanadeFlow`; needed only when that changes."""
     frames = torch.from_numpy(cloudy_frames(4))
@@ -132,21 +178,28 @@ def export_flow(path: Path) -> None:
 
 
 def largest_disagreement(one: Backend, other: Backend, frames: NDArray[np.uint8]) -> float:
-    """Largest distance in model px between what two engines detect, and then refine from the same start.
+    """Largest distance in model px between what two engines detect, then refine from the same start, and place.
 
     Args:
-        one, other: the engines.
+        one, other: the engines; both or none can place.
         frames: ``(N, 224, 224)``, at most as many as their window.
     """
     contexts = [temporal_context(frames)] * len(frames)
     detected = [backend.detect(frames, contexts) for backend in (one, other)]
     start = detected[0].points
-    refined = []
+    view = SteadyView.of(start)
+    pictures = view.pictures(frames)
+    refined, placed = [], []
     for backend, seen in zip((one, other), detected, strict=True):
         descriptors = backend.describe(seen.maps, 0, start[0])
         windows = window_indices(0, backend.window, len(frames))[None]
         refined.append(backend.refine(seen.maps, start, start[0], descriptors, windows))
-    differences = (detected[0].points - detected[1].points, refined[0] - refined[1])
+        if backend.can_place:
+            places = backend.place(pictures, backend.see_beat(pictures, view.heights))
+            placed.append(view.to_frames(places))
+        else:
+            placed.append(start)
+    differences = (detected[0].points - detected[1].points, refined[0] - refined[1], placed[0] - placed[1])
     return max(float(np.linalg.norm(difference, axis=-1).max()) for difference in differences)
 
 
@@ -158,7 +211,7 @@ def cloudy_frames(count: int, seed: int = 0) -> NDArray[np.uint8]:
 
 
 def export_models(folder: Path) -> float:
-    """Export ``sknet.pt`` and ``trnet.pt`` of a folder beside them, and compare both engines.
+    """Export ``sknet.pt``, ``trnet.pt`` and, if it is there, ``placenet.pt`` of a folder, and compare both engines.
 
     Returns:
         The largest distance between their points, in model px.
@@ -169,9 +222,10 @@ def export_models(folder: Path) -> float:
     """
     sknet, trnet = load_weights(folder / SKNET, SKNet), load_weights(folder / TRNET, TRNet)
     export_onnx(sknet, trnet, folder)
-    distance = largest_disagreement(
-        OnnxBackend(folder), TorchBackend(sknet, trnet), cloudy_frames(trnet.window)
-    )
+    if (folder / PLACENET).is_file():
+        export_placer(load_weights(folder / PLACENET, PlaceNet), folder)
+    engines = OnnxBackend(folder), TorchBackend.load(folder, device="cpu")
+    distance = largest_disagreement(*engines, cloudy_frames(trnet.window))
     if not distance < TOLERANCE_PX:
         raise ValueError(f"ONNX Runtime and torch differ by {distance:.3f} px, more than {TOLERANCE_PX} px")
     return distance
@@ -204,7 +258,7 @@ def _write(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line of `export_models`."""
-    parser = argparse.ArgumentParser(description="Write the ONNX files beside sknet.pt and trnet.pt.")
+    parser = argparse.ArgumentParser(description="Write the ONNX files beside the weights for torch.")
     parser.add_argument("models", type=Path, help="folder of the weights")
     parser.add_argument("--flow", action="store_true", help="write the flow's graph again, too")
     options = parser.parse_args(arguments)

@@ -14,6 +14,9 @@ from echo_keypoints.tracking.backends.base import Backend, model_file, models_di
 
 from .protocol import Floats, Query, Trajectories, Video
 
+AS_IN_THE_PAPER: dict[str, Any] = {"consensus": False, "motion": False, "placement": False}
+"""Options of `TRNetTracker` that leave out what the paper does not have."""
+
 
 class Engine:
     """A back end with the session of the clip it saw last: both trackers, and both starts, detect only once.
@@ -86,7 +89,8 @@ class TRNetTracker:
 
     Args:
         engine: with the weights.
-        options: of `Session.track`: ``reference``, ``iterations``, ``consensus``, ``motion``.
+        options: of `Session.track`: ``reference``, ``iterations``, ``consensus``, ``motion``,
+            ``placement``.
     """
 
     def __init__(self, engine: Engine, **options: Any) -> None:

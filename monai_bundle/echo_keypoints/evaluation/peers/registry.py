@@ -11,7 +11,7 @@ from echo_keypoints.errors import EchoKeypointsError
 
 from .block_matching import BlockMatching
 from .dis import DIS
-from .engine import Engine, SKNetTracker, TRNetTracker
+from .engine import AS_IN_THE_PAPER, Engine, SKNetTracker, TRNetTracker
 from .klt import KLT
 from .protocol import Tracker
 
@@ -71,7 +71,7 @@ TRACKERS: dict[str, Entry] = {
     "trnet": Entry("TR-net with the motion between near frames", TRNetTracker, ours=True),
     "trnet_plain": Entry(
         "TR-net alone, as in the paper",
-        partial(TRNetTracker, consensus=False, motion=False),
+        partial(TRNetTracker, **AS_IN_THE_PAPER),
         ours=True,
         default=False,
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from echo_keypoints.evaluation.peers.engine import Engine, TRNetTracker
+from echo_keypoints.evaluation.peers.engine import AS_IN_THE_PAPER, Engine, TRNetTracker
 from echo_keypoints.evaluation.peers.registry import TRACKERS, Entry
 from echo_keypoints.evaluation.reproduce.chart import Series, save_chart
 from echo_keypoints.evaluation.reproduce.context import Context, compare, lines
@@ -70,7 +70,8 @@ def table_5(context: Context) -> list[Report]:
         for consensus in (False, True):
             name = f"{reference}{'+' * consensus}"
             title = f"{reference}{', corrected by all detections' * consensus}"
-            make = partial(TRNetTracker, reference=reference, consensus=consensus, motion=False)
+            options = {**AS_IN_THE_PAPER, "consensus": consensus, "reference": reference}
+            make = partial(TRNetTracker, **options)
             entries[name] = Entry(title, make, ours=True)
             paper[name] = reference
     reports = []
@@ -144,7 +145,7 @@ def _engines(context: Context, variants: Sequence[Variant]) -> dict[Variant, Eng
 
 
 def _entry(title: str, engine: Engine, **options: int) -> Entry:
-    make = lambda _: TRNetTracker(engine, consensus=False, motion=False, **options)  # noqa: E731
+    make = lambda _: TRNetTracker(engine, **AS_IN_THE_PAPER, **options)  # noqa: E731
     return Entry(title, make, ours=True, weights=(engine.weights("sknet.pt"), engine.weights("trnet.pt")))
 
 

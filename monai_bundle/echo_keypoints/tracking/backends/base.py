@@ -19,6 +19,9 @@ Maps = tuple[Any, ...]
 Descriptors = tuple[Any, ...]
 """What TR-net remembers of the reference landmarks: opaque, goes back to the back end that made it."""
 
+Beat = Any
+"""What PlaceNet remembers of a beat, likewise."""
+
 
 @dataclass(frozen=True)
 class Detections:
@@ -48,6 +51,7 @@ class Backend(Protocol):
         window: frames that the refiner sees together.
         models: file name → sha256 of the weights in use.
         map_bytes: memory that the maps of one frame take.
+        can_place: whether there is a PlaceNet among the weights.
     """
 
     @property
@@ -61,6 +65,9 @@ class Backend(Protocol):
 
     @property
     def map_bytes(self) -> int: ...  # noqa: D102
+
+    @property
+    def can_place(self) -> bool: ...  # noqa: D102
 
     def detect(
         self,
@@ -112,6 +119,19 @@ class Backend(Protocol):
         Returns:
             ``(N, 2, H / 2, W / 2)`` px at every second pixel, from each reference to its target.
         """
+        ...
+
+    def see_beat(self, pictures: NDArray[np.uint8], heights: NDArray[np.float64]) -> Beat:
+        """Remember what a beat looks like around a track (`networks.placenet`); asked for only if `can_place`.
+
+        Args:
+            pictures: ``(F, HEIGHT, WIDTH)`` of `tracking.steady`, F at least 2.
+            heights: ``(4,)`` of the track.
+        """
+        ...
+
+    def place(self, pictures: NDArray[np.uint8], beat: Beat) -> NDArray[np.float64]:
+        """Find the landmarks in pictures ``(N, HEIGHT, WIDTH)`` of that beat: their places ``(N, 4, 2)``."""
         ...
 
 

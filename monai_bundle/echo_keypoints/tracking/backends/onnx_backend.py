@@ -12,11 +12,12 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from echo_keypoints.errors import ModelError
-from echo_keypoints.tracking.backends.base import Descriptors, Detections, Maps, model_file, sha256
+from echo_keypoints.tracking.backends.base import Beat, Descriptors, Detections, Maps, model_file, sha256
 from echo_keypoints.tracking.context import CONTEXT_CHANNELS
 from echo_keypoints.tracking.windows import neighbour_pairs
 
 DETECTOR, DESCRIPTOR, REFINER = "detector.onnx", "descriptor.onnx", "refiner.onnx"
+BEAT, PLACER = "beat.onnx", "placer.onnx"
 FLOW_FILE = Path(__file__).with_name("flow.onnx")
 """`networks.lucas_kanade` as a graph: it has no weights, so it lies with the code."""
 
@@ -31,8 +32,8 @@ def available_threads() -> int:
 
 
 class OnnxBackend:
-    """`Backend` on ``detector.onnx``, ``descriptor.onnx`` and ``refiner.onnx`` (written by
-    `training.export`).
+    """`Backend` on ``detector.onnx``, ``descriptor.onnx``, ``refiner.onnx`` and, if they are there, ``beat.onnx`` and
+    ``placer.onnx`` (written by `training.export`).
 
     Frames go through the detector one at a time, several side by side: its full-resolution maps then stay in
         the
@@ -51,10 +52,15 @@ class OnnxBackend:
     def __init__(self, folder: Path, threads: int | None = None) -> None:
         self._threads = threads or available_threads()
         paths = {name: model_file(folder, name) for name in (DETECTOR, DESCRIPTOR, REFINER)}
+        if (folder / PLACER).is_file():
+            paths.update({name: model_file(folder, name) for name in (BEAT, PLACER)})
         self.models: Mapping[str, str] = {name: sha256(path) for name, path in paths.items()}
         self._detector = _open(paths[DETECTOR], 1)
         self._descriptor = _open(paths[DESCRIPTOR], 1)
         self._refiner = _open(paths[REFINER], self._threads)
+        self._beat, self._placer = (
+            _open(paths[name], self._threads) if name in paths else None for name in (BEAT, PLACER)
+        )
         self._flow = _open(FLOW_FILE, 1)
         self._map_shapes = [tuple(output.shape[1:]) for output in self._detector.get_outputs()[3:]]
         self._size = self._detector.get_inputs()[0].shape[1:]
@@ -68,6 +74,11 @@ class OnnxBackend:
     def map_bytes(self) -> int:
         """Memory that the maps of one frame take."""
         return sum(4 * int(np.prod(shape)) for shape in self._map_shapes)
+
+    @property
+    def can_place(self) -> bool:
+        """Whether there is a PlaceNet among the weights."""
+        return self._placer is not None
 
     def detect(
         self,
@@ -135,6 +146,17 @@ class OnnxBackend:
 
         with ThreadPoolExecutor(self._threads) as pool:
             return np.concatenate(list(pool.map(some, starts)))
+
+    def see_beat(self, pictures: NDArray[np.uint8], heights: NDArray[np.float64]) -> Beat:
+        """See `Backend.see_beat`."""
+        assert self._beat is not None, "asked for only if can_place"
+        return self._beat.run(None, {"pictures": pictures, "heights": heights.astype(np.float32)})[0]
+
+    def place(self, pictures: NDArray[np.uint8], beat: Beat) -> NDArray[np.float64]:
+        """See `Backend.place`."""
+        assert self._placer is not None, "asked for only if can_place"
+        (places,) = self._placer.run(None, {"pictures": pictures, "beat": beat})
+        return places.astype(np.float64)
 
 
 def _open(path: Path, threads: int) -> ort.InferenceSession:

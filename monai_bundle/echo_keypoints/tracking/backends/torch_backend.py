@@ -12,22 +12,23 @@ from torch import Tensor
 
 from echo_keypoints.errors import ModelError
 from echo_keypoints.networks.lucas_kanade import LucasKanadeFlow
+from echo_keypoints.networks.placenet import PlaceNet
 from echo_keypoints.networks.sknet import SKNet
 from echo_keypoints.networks.trnet import TRNet
 from echo_keypoints.networks.weights import load_weights
-from echo_keypoints.tracking.backends.base import Descriptors, Detections, Maps, model_file, sha256
+from echo_keypoints.tracking.backends.base import Beat, Descriptors, Detections, Maps, model_file, sha256
 from echo_keypoints.tracking.backends.detector import Detector
 from echo_keypoints.tracking.context import CONTEXT_CHANNELS
 from echo_keypoints.tracking.letterbox import MODEL_SIZE
 from echo_keypoints.tracking.windows import neighbour_pairs
 
-SKNET, TRNET = "sknet.pt", "trnet.pt"
+SKNET, TRNET, PLACENET = "sknet.pt", "trnet.pt", "placenet.pt"
 
 _BATCH = 8
 
 
 class TorchBackend:
-    """`Backend` on ``sknet.pt`` and ``trnet.pt``; its maps stay on the device.
+    """`Backend` on ``sknet.pt``, ``trnet.pt`` and, if it is there, ``placenet.pt``; its maps stay on the device.
 
     Args:
         sknet: the detector.
@@ -36,6 +37,7 @@ class TorchBackend:
         models: file name → sha256, for the record.
         bfloat16: run SK-net's and TR-net's convolutions and matrices in bfloat16: faster on recent hardware,
             and only near the ONNX back end instead of equal.
+        placenet: judges where tracks lie; None to leave them where they are.
     """
 
     name = "torch"
@@ -47,11 +49,13 @@ class TorchBackend:
         device: str | torch.device = "cpu",
         models: Mapping[str, str] | None = None,
         bfloat16: bool = False,
+        placenet: PlaceNet | None = None,
     ) -> None:
         self._device = torch.device(device)
         detector = Detector(sknet, trnet).eval().to(self._device)
         self._detector = detector.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._trnet = self._detector.trnet
+        self._placenet = placenet.eval().to(self._device) if placenet else None
         self._flow = LucasKanadeFlow().eval().to(self._device)
         self._bfloat16 = bfloat16
         self.models: Mapping[str, str] = dict(models or {})
@@ -64,7 +68,7 @@ class TorchBackend:
         """Read the weights of a folder.
 
         Args:
-            folder: with ``sknet.pt`` and ``trnet.pt``.
+            folder: with ``sknet.pt`` and ``trnet.pt``, and ``placenet.pt`` if tracks are to be placed.
             threads: CPU threads of torch, for the whole process; unchanged by default.
             device: CUDA if there is any by default.
 
@@ -79,8 +83,18 @@ class TorchBackend:
         except (RuntimeError, AssertionError) as error:
             raise ModelError(f"Torch has no device {device} here; choose cpu.") from error
         paths = {name: model_file(folder, name) for name in (SKNET, TRNET)}
+        sknet, trnet = load_weights(paths[SKNET], SKNet), load_weights(paths[TRNET], TRNet)
+        placenet = None
+        if (folder / PLACENET).is_file():
+            paths[PLACENET] = folder / PLACENET
+            placenet = load_weights(paths[PLACENET], PlaceNet)
         hashes = {name: sha256(path) for name, path in paths.items()}
-        return cls(load_weights(paths[SKNET], SKNet), load_weights(paths[TRNET], TRNet), device, hashes)
+        return cls(sknet, trnet, device, hashes, placenet=placenet)
+
+    @property
+    def can_place(self) -> bool:
+        """Whether there is a PlaceNet."""
+        return self._placenet is not None
 
     @torch.inference_mode()
     def detect(
@@ -143,6 +157,23 @@ class TorchBackend:
             ]
             parts.append(self._flow(*pair).cpu().numpy())
         return np.concatenate(parts)
+
+    @torch.inference_mode()
+    def see_beat(self, pictures: NDArray[np.uint8], heights: NDArray[np.float64]) -> Beat:
+        """See `Backend.see_beat`."""
+        assert self._placenet is not None, "asked for only if can_place"
+        with self._precision():
+            described = self._placenet.describe(torch.tensor(pictures, device=self._device).float() / 255)
+            return self._placenet.beat(*described, self._tensor(heights[None]))
+
+    @torch.inference_mode()
+    def place(self, pictures: NDArray[np.uint8], beat: Beat) -> NDArray[np.float64]:
+        """See `Backend.place`."""
+        assert self._placenet is not None, "asked for only if can_place"
+        with self._precision():
+            described = self._placenet.describe(torch.tensor(pictures, device=self._device).float() / 255)
+            votes = self._placenet.vote(*described, beat)
+        return _numpy(self._placenet.places(votes))
 
     def _precision(self) -> torch.autocast:
         return torch.autocast(self._device.type, torch.bfloat16, enabled=self._bfloat16)

@@ -1,0 +1,101 @@
+"""`Looks`: what PlaceNet learns from, tracks that lie a little beside the landmarks, as an endless data set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from echo_keypoints.tracking.steady import SteadyView
+
+
+@dataclass(frozen=True)
+class Spread:
+    """By how much tracks miss the landmarks: standard deviations in lengths of the measuring line.
+
+    As SK-net's do on phantoms: mostly along the walls, and mostly all points together.
+
+    Attributes:
+        line, wall, point: of what all four points, the two of a wall, and single points share.
+    """
+
+    line: float
+    wall: float
+    point: float
+
+    def draw(self, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Draw the misses of the four points, ``(4,)``."""
+        return (
+            rng.normal(0, self.line)
+            + np.repeat(rng.normal(0, self.wall, 2), 2)
+            + rng.normal(0, self.point, 4)
+        )
+
+
+ALONG_WALL = Spread(line=0.038, wall=0.03, point=0.012)
+ACROSS_WALL = Spread(line=0.008, wall=0.012, point=0.017)
+
+SCALES = (0.5, 1.0, 1.6)
+"""A track misses by these multiples: most by less, some by far more."""
+
+SLIP, SLIP_SPREAD = 0.1, 0.2
+"""Share of a landmark's motion that a track falls short of, on average, and how much that differs between landmarks."""
+
+WANDER, JITTER = 0.008, 0.004
+"""What else is wrong, slowly and from frame to frame."""
+
+
+class Looks(Dataset[dict[str, Tensor]]):
+    """Several looks at each item of labelled frames.
+
+    An item: ``pictures`` ``(Q, F, HEIGHT, WIDTH)`` uint8 (`tracking.steady`); ``heights`` ``(Q, 4)`` float32 of the
+    track; ``length_px`` ``(Q,)`` float32, mean length of the measuring line; ``points`` ``(Q, F, 4, 2)`` float32, the
+    landmarks' places in the steady pictures, times that length.
+
+    Args:
+        frames: items with ``image`` ``(F, 1, S, S)`` uint8 and ``points`` ``(F, 4, 2)`` px, all four of them known.
+        looks: Q.
+        seed: of what the tracks miss.
+    """
+
+    def __init__(self, frames: Dataset[dict[str, Tensor]], looks: int = 4, seed: int = 0) -> None:
+        self.frames, self.looks, self.seed = frames, looks, seed
+
+    def __len__(self) -> int:
+        return len(self.frames)  # type: ignore[arg-type]
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        item = self.frames[index]
+        video, truth = item["image"][:, 0].numpy(), item["points"].double().numpy()
+        rng = np.random.default_rng((self.seed, index, 5))
+        found = [_look(video, truth, beside(truth, rng)) for _ in range(self.looks)]
+        return {name: torch.stack([look[name] for look in found]) for name in found[0]}
+
+
+def beside(truth: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Draw a track ``(F, 4, 2)`` that misses the landmarks as tracks do."""
+    view = SteadyView.of(truth)
+    miss = np.stack((ALONG_WALL.draw(rng), ACROSS_WALL.draw(rng)), axis=-1)
+    track = view.to_frames(view.places + rng.choice(SCALES) * miss)
+    slip = SLIP + rng.choice(SCALES) * SLIP_SPREAD * rng.normal(size=(4, 1))
+    time = 2 * np.pi * np.linspace(0, 1, len(truth))
+    waves = np.sin(np.outer((0.5, 1, 2), time) + rng.uniform(0, 2 * np.pi, (3, 1)))
+    wander = np.einsum("hf,hkx->fkx", waves, rng.normal(size=(3, 4, 2)))
+    errors = rng.choice(SCALES) * WANDER * wander + JITTER * rng.normal(size=truth.shape)
+    return track - slip * (truth - truth.mean(axis=0)) + view.length_px * errors
+
+
+def _look(
+    video: NDArray[np.uint8], truth: NDArray[np.float64], track: NDArray[np.float64]
+) -> dict[str, Tensor]:
+    view = SteadyView.of(track)
+    return {
+        "pictures": torch.from_numpy(view.pictures(video)),
+        "heights": torch.from_numpy(view.heights.astype(np.float32)),
+        "length_px": torch.tensor(view.length_px, dtype=torch.float32),
+        "points": torch.from_numpy((view.to_steady(truth) * view.length_px).astype(np.float32)),
+    }

@@ -1,0 +1,88 @@
+"""A second look at where the track lies, at the whole beat at once. The paper has no such step.
+
+What a detector gets wrong it gets wrong in all frames of a clip, so that no vote of the frames can mend it, and flow
+follows walls a little less far than they move. PlaceNet judges the track by its steady pictures (`tracking.steady`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from echo_keypoints.tracking.backends.base import Backend
+from echo_keypoints.tracking.steady import SteadyView
+
+FRAMES = 12
+"""That show the beat."""
+
+SPAN_S = 2.0
+"""They are spread over so much of the clip's beginning: at least one beat of a heart at rest."""
+
+BELIEF = (0.5, 1.0)
+"""How much of what PlaceNet finds is believed, along the wall and across it. Across, walls show where they are; along,
+it has learnt how far below the leaflets' tips the phantom's landmarks lie, and readers differ by several mm."""
+
+SMOOTH_S = 0.02
+"""Sigma in time of what it finds."""
+
+_BLOCK = 32  # frames that are looked at together
+
+
+def placed(
+    backend: Backend,
+    read: Callable[[int, int], NDArray[np.uint8]],
+    points: NDArray[np.float64],
+    known: NDArray[np.bool_],
+    frame_times_s: NDArray[np.floating],
+) -> NDArray[np.float64]:
+    """Move a track to where the landmarks are, in each frame in the light of the whole beat.
+
+    Where a person set a landmark it stays. By as much as PlaceNet would have moved it there, the person sees it
+    elsewhere; that much, interpolated in time, is taken off everywhere.
+
+    Args:
+        backend: the networks, PlaceNet among them.
+        read: gives frames ``start .. stop - 1`` in model space.
+        points: ``(T, 4, 2)`` model px.
+        known: ``(T, 4)`` which of them a person set.
+        frame_times_s: ``(T,)`` seconds.
+
+    Returns:
+        ``(T, 4, 2)`` model px.
+    """
+    view = SteadyView.of(points)
+
+    def pictures(frames: NDArray[np.intp]) -> NDArray[np.uint8]:
+        return view.at(frames).pictures(np.concatenate([read(frame, frame + 1) for frame in frames]))
+
+    beat = backend.see_beat(pictures(frames_of_beat(frame_times_s)), view.heights)
+    blocks = np.split(np.arange(len(points)), np.arange(_BLOCK, len(points), _BLOCK))
+    found = np.concatenate([backend.place(pictures(block), beat) for block in blocks])
+    offsets = np.asarray(BELIEF) * _smooth(
+        found - view.places, SMOOTH_S / float(np.median(np.diff(frame_times_s)))
+    )
+    for landmark in np.flatnonzero(known.any(axis=0)):
+        given = np.flatnonzero(known[:, landmark])
+        for axis in (0, 1):
+            offset = offsets[:, landmark, axis]
+            offset -= np.interp(np.arange(len(points)), given, offset[given])
+    return view.to_frames(view.places + offsets)
+
+
+def frames_of_beat(frame_times_s: NDArray[np.floating]) -> NDArray[np.intp]:
+    """Choose `FRAMES` of the first `SPAN_S`, evenly, or all if there are fewer."""
+    last = int(np.searchsorted(frame_times_s, frame_times_s[0] + SPAN_S, side="right")) - 1
+    last = max(last, min(FRAMES, len(frame_times_s)) - 1)
+    return np.unique(np.linspace(0, last, FRAMES).round().astype(np.intp))
+
+
+def _smooth(values: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
+    """Gaussian mean over the first axis, `sigma` in frames; the ends are continued."""
+    reach = int(np.ceil(3 * sigma))
+    steps = np.arange(-reach, reach + 1)
+    weights = np.exp(-0.5 * (steps / sigma) ** 2)
+    padded = np.pad(values, ((reach, reach), *((0, 0),) * (values.ndim - 1)), mode="edge")
+    parts = np.lib.stride_tricks.sliding_window_view(padded, len(steps), axis=0)
+    return parts @ (weights / weights.sum())
