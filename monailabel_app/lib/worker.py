@@ -57,6 +57,9 @@ def main(run: Run) -> int:
         _tell(run, order["options"]["epochs"], "The new weights are validated.")
         verdict = validate(order["model"], order["validate"], Path(order["parent_folder"]), run.candidate)
         logging.info("Verdict: %s", verdict["reason"])
+        if not verdict["placement"]:
+            for name in PLACENET:
+                (run.candidate / name).unlink(missing_ok=True)
         run.write("verdict", verdict)
     except Exception as error:
         logging.exception("the training failed")
@@ -138,19 +141,18 @@ def validate(model: str, items: Sequence[Mapping[str, str]], parent: Path, candi
         model: what was trained: of ``sknet`` the tracks from end to end count, of ``trnet`` those from a person's
             points on another frame, if there are any.
         items: clips with labels.
-        parent, candidate: folders of the weights. An SK-net that was taught where people set the points may do better
-            without PlaceNet, which then does not stay in the candidate.
+        parent, candidate: folders of the weights.
 
     Returns:
-        ``{"metrics", "accepted", "reason"}``; distances are in px of model space.
+        ``{"metrics", "accepted", "reason", "placement"}``; distances are in px of model space. An SK-net that was
+        taught where people set the points may do better without PlaceNet: then ``placement`` is False.
     """
     new, old = (errors_px(folder, items) for folder in (candidate, parent))
-    if model == "sknet" and (candidate / "placenet.pt").is_file():
+    placement = True
+    if model == "sknet" and (candidate / PLACENET[0]).is_file():
         alone = errors_px(candidate, items, placement=False)
-        if alone["end_to_end_px"] < new["end_to_end_px"]:
-            for name in PLACENET:
-                (candidate / name).unlink()
-            new = alone
+        placement = new["end_to_end_px"] <= alone["end_to_end_px"]
+        new = new if placement else alone
     metrics = {**_finite(new), **{f"parent_{name}": value for name, value in _finite(old).items()}}
     key = "tracking_px" if model == "trnet" and math.isfinite(old["tracking_px"]) else "end_to_end_px"
     accepted = bool(new[key] <= old[key] * SLACK)
@@ -159,7 +161,7 @@ def validate(model: str, items: Sequence[Mapping[str, str]], parent: Path, candi
         f"it {verdict} its validation: mean error {new[key]:.2f} px against {old[key]:.2f} px of its parent "
         f"on {len(items)} held-out clip{'s' if len(items) > 1 else ''}."
     )
-    return {"metrics": metrics, "accepted": accepted, "reason": reason}
+    return {"metrics": metrics, "accepted": accepted, "reason": reason, "placement": placement}
 
 
 def errors_px(folder: Path, items: Sequence[Mapping[str, str]], placement: bool = True) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +20,8 @@ sys.path.insert(0, str(APP))
 from echo_keypoints.cli.simulate import write_clip
 from echo_keypoints.data.simulation import simulate_clip
 from echo_keypoints.label_client import NotFoundError, RefusedError, TrainingStatus
+from echo_keypoints.readers import open_clip
+from echo_keypoints.tracking import load_backend, open_session
 from echo_keypoints.tracking.backends import models_directory
 from lib.models import WEIGHTS, ModelRegistry
 from lib.orders import hold_out
@@ -94,6 +97,24 @@ def test_a_version_that_tracks_worse_does_not_pass(tmp_path: Path) -> None:
         found["end_to_end_px"] > 2 * found["parent_end_to_end_px"]
     )  # the detector's fault, which is not judged
     assert tracker["accepted"] == (found["tracking_px"] <= 1.02 * found["parent_tracking_px"])
+
+
+def test_placenet_stays_only_where_it_helps(tmp_path: Path) -> None:
+    clip = simulate_clip(2, frame_count=8, fps=24)
+    image, label = tmp_path / "a.npz", tmp_path / "a.json"
+    write_clip(clip, image)
+    shipped, taught = models_directory(), tmp_path / "taught"
+    backend = load_backend("torch", shipped, device="cpu")
+    with open_session(open_clip(image), backend) as session:
+        found = {placement: session.track(placement=placement).points_px for placement in (True, False)}
+    taught.mkdir()
+    for name in ("sknet.pt", "trnet.pt", "placenet.pt"):
+        shutil.copyfile(shipped / name, taught / name)
+    for placement, points in found.items():  # people who see the landmarks as the one or the other does
+        label.write_text(json.dumps({"frames": {str(frame): points[frame].tolist() for frame in (0, 6)}}))
+        verdict = validate("sknet", [{"image": str(image), "label": str(label)}], shipped, taught)
+        assert verdict["placement"] is placement and verdict["metrics"]["end_to_end_px"] < 0.1
+        assert verdict["accepted"] and (taught / "placenet.pt").is_file()
 
 
 def test_train_serve_and_roll_back(labelled: Server) -> None:
