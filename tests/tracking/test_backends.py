@@ -1,16 +1,22 @@
+import shutil
+
 import numpy as np
 import pytest
 import torch
 from oracle import coded_clip
 
 from echo_keypoints.errors import ModelError
+from echo_keypoints.networks.placenet import PlaceNet
 from echo_keypoints.networks.sknet import SKNet
 from echo_keypoints.networks.trnet import TRNet
 from echo_keypoints.networks.weights import save_weights
 from echo_keypoints.tracking import load_backend, track_clip
 from echo_keypoints.tracking.backends.torch_backend import TorchBackend
 from echo_keypoints.tracking.context import temporal_context
+from echo_keypoints.tracking.steady import HEIGHT, WIDTH
 from echo_keypoints.training.export import cloudy_frames, export_models
+
+NEEDED = ("detector.onnx", "descriptor.onnx", "refiner.onnx")
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +36,8 @@ def models(networks, tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     save_weights(networks[0], folder / "sknet.pt")
     save_weights(networks[1], folder / "trnet.pt")
+    torch.manual_seed(1)
+    save_weights(PlaceNet.from_preset("small"), folder / "placenet.pt")
     assert export_models(folder) < 0.05
     return folder
 
@@ -66,6 +74,45 @@ def test_onnx_and_torch_see_the_same_motion(models, size):
     np.testing.assert_allclose(one, other, atol=0.02)
 
 
+def test_onnx_and_torch_place_alike(models):
+    onnx, torch_backend = load_backend("onnx", models, threads=2), load_backend("torch", models, device="cpu")
+    assert onnx.can_place and torch_backend.can_place
+    pictures = cloudy_frames(15)[:, :HEIGHT, :WIDTH]
+    heights = np.array([-0.5, -0.3, 0.2, 0.5])
+    found = []
+    for backend in (onnx, torch_backend):
+        beat = backend.see_beat(pictures[:12], heights)
+        found.append(backend.place(pictures, beat))
+        single = backend.place(pictures[14:], beat)
+        np.testing.assert_allclose(single, found[-1][14:], atol=1e-4)
+    assert found[0].shape == (15, 4, 2)
+    np.testing.assert_allclose(*found, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["onnx", "torch"])
+def test_weights_without_placenet_leave_the_track_where_it_is(models, tmp_path, name):
+    for file in models.iterdir():
+        if file.name not in ("placenet.pt", "beat.onnx", "placer.onnx"):
+            shutil.copyfile(file, tmp_path / file.name)
+    options = {"device": "cpu"} if name == "torch" else {"threads": 1}
+    whole, without = (load_backend(name, folder, **options) for folder in (models, tmp_path))
+    assert whole.can_place and not without.can_place
+    clip = coded_clip(13)
+    expected = track_clip(clip, whole, placement=False).points_px
+    np.testing.assert_allclose(track_clip(clip, without).points_px, expected, atol=1e-9)
+    assert np.abs(track_clip(clip, whole).points_px - expected).max() > 1
+
+
+def test_half_of_placenet_is_not_enough(models, tmp_path):
+    for half, other in (("placer.onnx", "beat.onnx"), ("beat.onnx", "placer.onnx")):
+        folder = tmp_path / half
+        folder.mkdir()
+        for file in (*NEEDED, half):
+            shutil.copyfile(models / file, folder / file)
+        with pytest.raises(ModelError, match=f"{other} is missing"):
+            load_backend("onnx", folder)
+
+
 def test_tissues_are_those_of_the_network(networks):
     frames = cloudy_frames(2)
     with torch.no_grad():
@@ -83,7 +130,7 @@ def test_a_network_without_labels_says_so(networks):
 
 
 def test_files_of_another_version_give_one_sentence(models, tmp_path):
-    for name in ("detector.onnx", "descriptor.onnx", "refiner.onnx"):
+    for name in NEEDED:
         (tmp_path / name).write_bytes((models / "descriptor.onnx").read_bytes())
     with pytest.raises(ModelError, match=r"detector\.onnx is of another version"):
         load_backend("onnx", tmp_path)
@@ -124,16 +171,20 @@ def test_each_frame_is_seen_in_its_own_context(models, name):
 
 
 def test_exported_files_hold_no_paths_of_this_machine(models):
-    for name in ("detector.onnx", "descriptor.onnx", "refiner.onnx"):
+    for name in NEEDED:
         content = (models / name).read_bytes()
         assert b'File "' not in content and b"site-packages" not in content
 
 
 def test_models_are_identified_by_their_hash(models):
     backend = load_backend("onnx", models)
-    assert set(backend.models) == {"detector.onnx", "descriptor.onnx", "refiner.onnx"}
+    assert set(backend.models) == {*NEEDED, "beat.onnx", "placer.onnx"}
     assert all(len(value) == 64 for value in backend.models.values())
-    assert set(load_backend("torch", models, device="cpu").models) == {"sknet.pt", "trnet.pt"}
+    assert set(load_backend("torch", models, device="cpu").models) == {
+        "sknet.pt",
+        "trnet.pt",
+        "placenet.pt",
+    }
 
 
 def test_bfloat16_stays_near(networks):
@@ -145,7 +196,7 @@ def test_bfloat16_stays_near(networks):
 def test_missing_and_damaged_weights_give_one_sentence(models, tmp_path):
     with pytest.raises(ModelError, match=r"detector\.onnx is missing"):
         load_backend("onnx", tmp_path)
-    for name in ("detector.onnx", "descriptor.onnx", "refiner.onnx"):
+    for name in NEEDED:
         (tmp_path / name).write_bytes((models / name).read_bytes()[:1000])
     with pytest.raises(ModelError, match=r"detector\.onnx is damaged"):
         load_backend("onnx", tmp_path)

@@ -57,7 +57,7 @@ def test_table_1_and_figure_5(place, capsys):
     found = table(folder, "table1_labelled")
     assert {
         "SK-net, each frame alone",
-        "TR-net with the motion between near frames",
+        "TR-net, motion between near frames, PlaceNet",
         "KLT (OpenCV), chained",
         "EchoGLAD, trained here",
     } <= set(found)

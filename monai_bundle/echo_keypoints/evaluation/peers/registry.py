@@ -68,7 +68,10 @@ def _flownet(chained: bool, engine: Engine) -> Tracker:
 
 TRACKERS: dict[str, Entry] = {
     "sknet": Entry("SK-net, each frame alone", SKNetTracker, from_query=False, ours=True),
-    "trnet": Entry("TR-net with the motion between near frames", TRNetTracker, ours=True),
+    "trnet": Entry("TR-net, motion between near frames, PlaceNet", TRNetTracker, ours=True),
+    "trnet_unplaced": Entry(
+        "TR-net and motion, without PlaceNet", partial(TRNetTracker, placement=False), ours=True
+    ),
     "trnet_plain": Entry(
         "TR-net alone, as in the paper",
         partial(TRNetTracker, **AS_IN_THE_PAPER),

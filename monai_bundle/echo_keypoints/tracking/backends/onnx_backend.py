@@ -52,7 +52,7 @@ class OnnxBackend:
     def __init__(self, folder: Path, threads: int | None = None) -> None:
         self._threads = threads or available_threads()
         paths = {name: model_file(folder, name) for name in (DETECTOR, DESCRIPTOR, REFINER)}
-        if (folder / PLACER).is_file():
+        if any((folder / name).is_file() for name in (BEAT, PLACER)):
             paths.update({name: model_file(folder, name) for name in (BEAT, PLACER)})
         self.models: Mapping[str, str] = {name: sha256(path) for name, path in paths.items()}
         self._detector = _open(paths[DETECTOR], 1)
