@@ -17,6 +17,7 @@ from echo_keypoints._version import __version__
 from echo_keypoints.anatomy import LANDMARK_NAMES
 from echo_keypoints.networks import FlowNet, SKNet, TRNet, save_weights
 from echo_keypoints.results import load_result
+from echo_keypoints.tracking.steady import HEIGHT, WIDTH
 
 ROOT = Path(__file__).resolve().parents[1] / "monai_bundle"
 CONFIGS = ROOT / "configs"
@@ -105,6 +106,8 @@ def test_metadata_fits_the_software():
     assert [channels[str(i)].split(":")[0] for i in range(4)] == list(LANDMARK_NAMES)
     assert "Research use only" in METADATA["intended_use"]
     window = TRNet.from_preset("small").window
+    pictures = METADATA["placement_data_format"]["inputs"]["pictures"]["spatial_shape"]
+    assert pictures[1:] == [HEIGHT, WIDTH]
     assert METADATA["trajectory_data_format"]["inputs"]["points"]["spatial_shape"] == [window, 4]
 
 
