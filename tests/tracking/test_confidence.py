@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 from oracle import true_points
 
+from echo_keypoints.tracking.backends.base import Detections
 from echo_keypoints.tracking.confidence import (
     FEATURES,
     ConfidenceModel,
     confidence_features,
     confidence_model,
 )
+from echo_keypoints.tracking.placement import Placement
 from echo_keypoints.training.calibration import TOLERANCE_PX, fit_confidence, ranking_quality
 
 
@@ -31,22 +33,23 @@ def scene():
     return points, moving_texture(points)
 
 
-def features(frames, points, detected, peak=1.0, spread_px=5.0):
+def features(frames, points, detected, peak=1.0, spread_px=5.0, seen=None):
     references = np.zeros((len(points), 4), int)
     ones = np.ones((len(points), 4))
-    return confidence_features(
-        lambda a, b: frames[a:b], points, references, detected, peak * ones, spread_px * ones
-    )
+    detections = Detections(detected, peak * ones, spread_px * ones, (), np.zeros((0, 2, 56, 56), np.uint8))
+    track = Placement(points, detected if seen is None else seen)
+    return confidence_features(lambda a, b: frames[a:b], track, references, detections)
 
 
 def test_features_of_a_perfect_track(scene):
     points, frames = scene
-    found = features(frames, points, points + np.array([3.0, 4.0]))
+    found = features(frames, points, points + np.array([3.0, 4.0]), seen=points + np.array([0.0, 1.0]))
     assert found.shape == (40, 4, len(FEATURES))
     named = dict(zip(FEATURES, np.moveaxis(found, -1, 0), strict=True))
     np.testing.assert_allclose(named["similarity"], 1, atol=1e-5)
     np.testing.assert_allclose(named["steadiness"], 1, atol=1e-5)
     np.testing.assert_allclose(named["log_disagreement"], np.log(6))
+    np.testing.assert_allclose(named["log_misplacement"], np.log(2))
     np.testing.assert_allclose(named["log_spread"], np.log(6))
 
 
@@ -71,7 +74,7 @@ def test_the_border_of_the_image_is_no_trap():
 def test_the_fit_finds_the_probabilities_that_made_the_data():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(20_000, len(FEATURES)))
-    truth = ConfidenceModel(TOLERANCE_PX, 0.3, (1.0, -0.5, -1.5, 0.8, 0.0, 0.4), "made up")
+    truth = ConfidenceModel(TOLERANCE_PX, 0.3, (1.0, -0.5, -1.5, -0.7, 0.8, 0.0, 0.4), "made up")
     probability = truth(x)
     errors = np.where(rng.uniform(size=len(x)) < probability, 1.0, 9.0)
     fitted = fit_confidence(x, errors, "made up")

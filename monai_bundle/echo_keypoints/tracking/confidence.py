@@ -17,15 +17,26 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from echo_keypoints.tracking.backends.base import Detections
 from echo_keypoints.tracking.bilinear import read_patches
+from echo_keypoints.tracking.placement import Placement
 
-FEATURES = ("peak", "log_spread", "log_disagreement", "similarity", "steadiness", "log_jerk")
+FEATURES = (
+    "peak",
+    "log_spread",
+    "log_disagreement",
+    "log_misplacement",
+    "similarity",
+    "steadiness",
+    "log_jerk",
+)
 """In this order along the last axis of the features:
 
 * peak: height of the heat-map in this frame, cut to 0..1.5.
 * log_spread: ``log(1 + sigma)`` of the heat-map in model px.
 * log_disagreement: ``log(1 + distance)`` in model px between the detection in this frame and the tracked
   point.
+* log_misplacement: the same between the tracked point and where the beat as a whole shows it (`placement`).
 * similarity: correlation coefficient of the patch around the point with that around its reference.
 * steadiness: the same with the frame before.
 * log_jerk: ``log(1 + |p(t+1) - 2 p(t) + p(t-1)|)`` in model px.
@@ -52,7 +63,7 @@ class ConfidenceModel:
     fitted_on: str
 
     def __call__(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Features ``(..., 6)`` → probability ``(...)``."""
+        """Features ``(..., 7)`` → probability ``(...)``."""
         logit = self.intercept + features @ np.asarray(self.weights)
         return 1 / (1 + np.exp(-np.clip(logit, -30, 30)))
 
@@ -76,25 +87,22 @@ def confidence_model() -> ConfidenceModel:
 
 def confidence_features(
     frames: Callable[[int, int], NDArray[np.uint8]],
-    points: NDArray[np.float64],
+    track: Placement,
     references: NDArray[np.intp],
-    detected: NDArray[np.float64],
-    peak: NDArray[np.float64],
-    spread_px: NDArray[np.float64],
+    detections: Detections,
 ) -> NDArray[np.float64]:
     """Describe how well each tracked point is supported.
 
     Args:
         frames: gives the model-space frames ``start .. stop - 1``.
-        points: ``(T, 4, 2)`` the track, model px.
+        track: of T frames.
         references: ``(T, 4)`` the frame with which each point is compared.
-        detected: ``(T, 4, 2)`` raw detections, model px.
-        peak: ``(T, 4)`` heights of the heat-maps.
-        spread_px: ``(T, 4)`` sigmas of the heat-maps.
+        detections: in the same frames.
 
     Returns:
-        ``(T, 4, 6)``, see `FEATURES`.
+        ``(T, 4, 7)``, see `FEATURES`.
     """
+    points = track.points
     length, landmarks = points.shape[:2]
     patches = np.empty((length, landmarks, _PATCH * _PATCH), np.float32)
     for start in range(0, length, _BLOCK):
@@ -108,9 +116,10 @@ def confidence_features(
         jerk[[0, -1]] = jerk[[1, -2]]
     return np.stack(
         (
-            np.clip(peak, 0, 1.5),
-            np.log1p(spread_px),
-            np.log1p(np.linalg.norm(points - detected, axis=-1)),
+            np.clip(detections.peak, 0, 1.5),
+            np.log1p(detections.spread_px),
+            np.log1p(np.linalg.norm(points - detections.points, axis=-1)),
+            np.log1p(np.linalg.norm(points - track.seen, axis=-1)),
             (patches * patches[references, np.arange(landmarks)]).sum(-1),
             (patches * patches[before]).sum(-1),
             np.log1p(jerk),

@@ -7,6 +7,7 @@ follows walls a little less far than they move. PlaceNet judges the track by its
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,13 +31,27 @@ SMOOTH_S = 0.02
 _BLOCK = 32  # frames that are looked at together
 
 
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """A track after the second look.
+
+    Attributes:
+        points: ``(T, 4, 2)`` model px.
+        seen: ``(T, 4, 2)`` where the landmarks were seen, if all of it were believed. How far that is from the
+            track tells how sure its place is (`confidence`).
+    """
+
+    points: NDArray[np.float64]
+    seen: NDArray[np.float64]
+
+
 def placed(
     backend: Backend,
     read: Callable[[int, int], NDArray[np.uint8]],
     points: NDArray[np.float64],
     known: NDArray[np.bool_],
     frame_times_s: NDArray[np.floating],
-) -> NDArray[np.float64]:
+) -> Placement:
     """Move a track to where the landmarks are, in each frame in the light of the whole beat.
 
     Where a person set a landmark it stays. By as much as PlaceNet would have moved it there, the person sees it
@@ -48,9 +63,6 @@ def placed(
         points: ``(T, 4, 2)`` model px.
         known: ``(T, 4)`` which of them a person set.
         frame_times_s: ``(T,)`` seconds.
-
-    Returns:
-        ``(T, 4, 2)`` model px.
     """
     view = SteadyView.of(points)
 
@@ -60,15 +72,14 @@ def placed(
     beat = backend.see_beat(pictures(frames_of_beat(frame_times_s)), view.heights)
     blocks = np.split(np.arange(len(points)), np.arange(_BLOCK, len(points), _BLOCK))
     found = np.concatenate([backend.place(pictures(block), beat) for block in blocks])
-    offsets = np.asarray(BELIEF) * _smooth(
-        found - view.places, SMOOTH_S / float(np.median(np.diff(frame_times_s)))
-    )
+    offsets = _smooth(found - view.places, SMOOTH_S / float(np.median(np.diff(frame_times_s))))
     for landmark in np.flatnonzero(known.any(axis=0)):
         given = np.flatnonzero(known[:, landmark])
         for axis in (0, 1):
             offset = offsets[:, landmark, axis]
             offset -= np.interp(np.arange(len(points)), given, offset[given])
-    return view.to_frames(view.places + offsets)
+    believed = np.asarray(BELIEF) * offsets
+    return Placement(view.to_frames(view.places + believed), view.to_frames(view.places + offsets))
 
 
 def frames_of_beat(frame_times_s: NDArray[np.floating]) -> NDArray[np.intp]:

@@ -28,7 +28,7 @@ from echo_keypoints.tracking.context import ClipContext
 from echo_keypoints.tracking.initial import robust_detections, start_from
 from echo_keypoints.tracking.letterbox import LetterBox
 from echo_keypoints.tracking.motion import Motion
-from echo_keypoints.tracking.placement import placed
+from echo_keypoints.tracking.placement import Placement, placed
 from echo_keypoints.tracking.reference import choose_reference
 from echo_keypoints.tracking.refinement import ITERATIONS, Reference, refine
 from echo_keypoints.tracking.spool import MEMORY_BYTES, FrameSpool
@@ -45,7 +45,7 @@ class _Automatic:
 
     request: tuple[Any, ...]
     reference: int
-    points: NDArray[np.float64]  # (T, 4, 2) model pixels
+    track: Placement
 
 
 @dataclass(eq=False)
@@ -115,20 +115,20 @@ class Session:
         automatic = self._automatic(
             start, reference, iterations, consensus, motion, placement, seed, progress
         )
-        points, compared = automatic.points, np.full((len(self.spool), 4), automatic.reference)
+        track, compared = automatic.track, np.full((len(self.spool), 4), automatic.reference)
         set_by_user = merged([*([start] if start else []), *given])
         if given:
-            points, compared = self._through_anchors(
+            track, compared = self._through_anchors(
                 automatic, set_by_user, iterations, motion, placement, progress
             )
         tracking = self._described(
-            points,
+            track,
             compared,
             reference_frame=automatic.reference,
             reference_mode="query" if query else reference if isinstance(reference, str) else "frame",
             iterations=iterations,
             anchors=given,
-            automatic_px=self.letterbox.to_original(automatic.points),
+            automatic_px=self.letterbox.to_original(automatic.track.points),
         )
         for anchor in set_by_user:  # as given, not as rounded on the way to model space and back
             known = ~np.isnan(anchor.points_px[:, 0])
@@ -144,7 +144,7 @@ class Session:
         seen = self.detections
         frame = choose_reference("confidence", seen.points, seen.peak)
         return self._described(
-            seen.points,
+            Placement(seen.points, seen.points),
             np.full((len(self.spool), 4), frame),
             reference_frame=frame,
             reference_mode="confidence",
@@ -193,16 +193,15 @@ class Session:
     ) -> None:
         self.close()
 
-    def _described(self, points: NDArray[np.float64], compared: NDArray[np.intp], **facts: Any) -> Tracking:
-        """A track ``(T, 4, 2)`` in model pixels with its confidence; `compared` ``(T, 4)`` are the reference frames."""
-        seen = self.detections
-        features = confidence_features(
-            self.spool.read, points, compared, seen.points, seen.peak, seen.spread_px
-        )
+    def _described(self, track: Placement, compared: NDArray[np.intp], **facts: Any) -> Tracking:
+        """A track with its confidence; `compared` ``(T, 4)`` are the reference frames."""
+        seen, points = self.detections, track.points
+        features = confidence_features(self.spool.read, track, compared, seen)
         return Tracking(
             points_px=self.letterbox.to_original(points),
             confidence=confidence_model()(features),
             detections_px=self.letterbox.to_original(seen.points),
+            placements_px=self.letterbox.to_original(track.seen),
             features=features,
             surroundings=surroundings(seen.tissue, points),
             letterbox=self.letterbox,
@@ -250,9 +249,8 @@ class Session:
                 if motion:  # once more: tissue moves otherwise where the points are now
                     points = self._agreed(points, np.full_like(pins, np.nan), TRUST_DETECTED)
                     points = points + consensus_offset(seen.points, seen.peak, points)
-            if placement:
-                points = self._placed(points, pins if start else np.full_like(pins, np.nan))
-            self._last = _Automatic(request, frame, points)
+            track = self._placed(points, pins if start else np.full_like(pins, np.nan), placement)
+            self._last = _Automatic(request, frame, track)
         return self._last
 
     def _through_anchors(
@@ -263,21 +261,22 @@ class Session:
         motion: bool,
         placement: bool,
         progress: Progress | None,
-    ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    ) -> tuple[Placement, NDArray[np.intp]]:
         """The track through all anchors, and the frame ``(T, 4)`` with which each point is compared."""
+        points = automatic.track.points
         frames = [anchor.frame for anchor in anchors]
         pins = pin_array(
             len(self.spool), frames, np.stack([self.letterbox.to_model(a.points_px) for a in anchors])
         )
         weights = anchor_weights(pins, frames)  # (A, T, 4)
         set_nowhere = np.logical_not(weights.any(axis=(0, 1)))  # (4,)
-        start = corrected_start(automatic.points, pins)
-        blended = np.where(set_nowhere[:, None], automatic.points, 0.0)
+        start = corrected_start(points, pins)
+        blended = np.where(set_nowhere[:, None], points, 0.0)
         known, self._runs = self._runs, {}
         for weight, frame in zip(weights, frames, strict=True):
             used = np.flatnonzero(weight.any(axis=1))
             run = slice(int(used[0]), int(used[-1]) + 1)
-            held = np.where(set_nowhere[:, None], automatic.points, pins)
+            held = np.where(set_nowhere[:, None], points, pins)
             held[frame] = start[frame]
             # All that the run depends on.
             key = (
@@ -294,11 +293,14 @@ class Session:
             blended[run] += weight[run, :, None] * known[key]
         compared = np.where(set_nowhere, automatic.reference, np.asarray(frames)[weights.argmax(axis=0)])
         if motion:
-            held = np.where(set_nowhere[:, None], automatic.points, pins)
+            held = np.where(set_nowhere[:, None], points, pins)
             blended = self._agreed(blended, held, TRUST_KNOWN)
-        if placement:
-            blended = np.where(set_nowhere[:, None], automatic.points, self._placed(blended, pins))
-        return pinned(blended, pins), compared
+        track = self._placed(blended, pins, placement)
+        left = set_nowhere[:, None]
+        return Placement(
+            pinned(np.where(left, points, track.points), pins),
+            np.where(left, automatic.track.seen, track.seen),
+        ), compared
 
     def _refined(
         self,
@@ -337,11 +339,13 @@ class Session:
     ) -> NDArray[np.float64]:
         return agreed(self._motion, points, pins, trust, steadiness(self.header.frame_times_s))
 
-    def _placed(self, points: NDArray[np.float64], pins: NDArray[np.float64]) -> NDArray[np.float64]:
-        if not self.backend.can_place:
-            return points
+    def _placed(self, points: NDArray[np.float64], pins: NDArray[np.float64], placement: bool) -> Placement:
+        """The track after the second look, if there is one; else the detector's points stand for what is seen."""
+        if not (placement and self.backend.can_place):
+            return Placement(points, self.detections.points)
         known = ~np.isnan(pins[..., 0])
-        return pinned(placed(self.backend, self.spool.read, points, known, self.header.frame_times_s), pins)
+        track = placed(self.backend, self.spool.read, points, known, self.header.frame_times_s)
+        return Placement(pinned(track.points, pins), track.seen)
 
     def _maps(self, start: int, stop: int) -> Maps:
         if self.detections.maps:

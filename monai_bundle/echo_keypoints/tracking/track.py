@@ -28,7 +28,8 @@ class Tracking:
         anchors: the frames that a person set, by frame, in original pixels.
         automatic_px: ``(T, 4, 2)`` the track without anchors: what `points_px` was before they were set.
         detections_px: ``(T, 4, 2)`` the detector's points of each frame on its own.
-        features: ``(T, 4, 6)`` what the confidence was computed from (`confidence.FEATURES`).
+        placements_px: ``(T, 4, 2)`` where PlaceNet sees the landmarks (`placement`); without it, the same.
+        features: ``(T, 4, 7)`` what the confidence was computed from (`confidence.FEATURES`).
         surroundings: which tissues are seen around the points (`tracking.surroundings`).
         letterbox: original pixels ↔ model space.
         backend: name of the inference engine.
@@ -43,6 +44,7 @@ class Tracking:
     anchors: tuple[Anchor, ...]
     automatic_px: NDArray[np.float64]
     detections_px: NDArray[np.float64]
+    placements_px: NDArray[np.float64]
     features: NDArray[np.float64]
     surroundings: dict[str, float]
     letterbox: LetterBox

@@ -19,6 +19,7 @@ from echo_keypoints.data.simulation import simulate_clip
 from echo_keypoints.tracking import open_session
 from echo_keypoints.tracking.backends import Backend, load_backend
 from echo_keypoints.tracking.confidence import FEATURES, MODEL_FILE, ConfidenceModel, confidence_features
+from echo_keypoints.tracking.placement import Placement
 
 TOLERANCE_PX = 8.0
 """A point is right up to this distance from the truth in model px: about twice what two careful readers differ."""
@@ -42,7 +43,7 @@ def fit_confidence(
     Write ``fit_confidence(...).to_json()`` to ``tracking/confidence.json`` to ship it.
 
     Args:
-        features: ``(..., 6)`` of many points (`Tracking.features`).
+        features: ``(..., 7)`` of many points (`Tracking.features`).
         errors: ``(...)`` distance of each point from the truth, in model px.
         fitted_on: what the clips were, for the model card.
         tolerance_px: error up to which a point counts as right.
@@ -108,7 +109,7 @@ def phantom_tracks(backend: Backend, clips: int) -> tuple[NDArray[np.float64], N
         clips: how many phantoms.
 
     Returns:
-        Features ``(N, 6)`` and distances from the truth ``(N,)`` in model px, of every point of every frame as
+        Features ``(N, 7)`` and distances from the truth ``(N,)`` in model px, of every point of every frame as
         tracked, and of some that were moved by up to 30 px.
     """
     features, errors = [], []
@@ -119,14 +120,15 @@ def phantom_tracks(backend: Backend, clips: int) -> tuple[NDArray[np.float64], N
         header = ClipHeader("phantom", count, height, width, times_s, "simulation")
         with open_session(Clip(header, made.video), backend) as session:
             tracking, seen = session.track(), session.detections
-            truth, found = (tracking.letterbox.to_model(p) for p in (made.points, tracking.points_px))
+            truth, found, placed = (
+                tracking.letterbox.to_model(p)
+                for p in (made.points, tracking.points_px, tracking.placements_px)
+            )
             rng = np.random.default_rng(seed)
             lost = rng.random(found.shape[:2]) < LOST_SHARE
             moved = np.where(lost[..., None], found + rng.uniform(-30, 30, found.shape), found)
             compared = np.full(lost.shape, tracking.reference_frame)
-            of_moved = confidence_features(
-                session.spool.read, moved, compared, seen.points, seen.peak, seen.spread_px
-            )
+            of_moved = confidence_features(session.spool.read, Placement(moved, placed), compared, seen)
         features += [tracking.features.reshape(-1, len(FEATURES)), of_moved[lost]]
         errors += [_distance(found, truth).reshape(-1), _distance(moved, truth)[lost]]
     return np.concatenate(features), np.concatenate(errors)

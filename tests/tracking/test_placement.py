@@ -1,0 +1,77 @@
+"""The shipped PlaceNet on tracks that miss the landmarks of fresh phantoms in a known way."""
+
+import numpy as np
+import pytest
+
+from echo_keypoints.data.simulation import simulate_clip
+from echo_keypoints.tracking import load_backend
+from echo_keypoints.tracking.placement import BELIEF, placed
+from echo_keypoints.tracking.steady import SteadyView
+
+SEEDS = range(9_400_000, 9_400_006)
+NOTHING = np.zeros((30, 4), bool)
+
+
+@pytest.fixture(scope="module")
+def backend():
+    return load_backend("onnx", threads=1)
+
+
+@pytest.fixture(scope="module")
+def clips():
+    return [simulate_clip(seed, frame_count=30, fps=40, style="acoustic") for seed in SEEDS]
+
+
+def lvid_error(points, truth):
+    lengths = [np.linalg.norm(p[:, 2] - p[:, 1], axis=-1) for p in (points, truth)]
+    return np.abs(lengths[0] / lengths[1] - 1).mean()
+
+
+def moved(backend, clip, track, known=NOTHING):
+    return placed(backend, lambda a, b: clip.video[a:b], track, known, clip.times_s).points
+
+
+def test_a_track_beside_the_walls_comes_back(backend, clips):
+    before, after = [], []
+    for clip in clips:
+        truth = clip.points.astype(float)
+        view = SteadyView.of(truth)
+        track = view.to_frames(view.places + np.array([[0, 0.03], [0, 0.05], [0, -0.05], [0, -0.03]]))
+        before.append(lvid_error(track, truth))
+        after.append(lvid_error(moved(backend, clip, track), truth))
+    assert np.mean(after) < 0.4 * np.mean(before)
+
+
+def test_a_track_that_falls_short_of_the_motion_catches_up_with_it(backend, clips):
+    before, after = [], []
+    for clip in clips:
+        truth = clip.points.astype(float)
+        known = NOTHING.copy()
+        known[0] = True  # as from a person's points
+        track = truth[0] + 0.7 * (truth - truth[0])
+        found = moved(backend, clip, track, known)
+        np.testing.assert_allclose(found[0], truth[0], atol=1e-9)
+        before.append(lvid_error(track, truth))
+        after.append(lvid_error(found, truth))
+    assert np.mean(after) < 0.7 * np.mean(before)
+
+
+def test_each_landmark_is_taken_as_its_reader_sees_it(backend, clips):
+    clip = clips[0]
+    track = clip.points + np.array([0.0, 2.0])
+    known = NOTHING.copy()
+    known[[5, 20], 1] = True
+    free, held = moved(backend, clip, track), moved(backend, clip, track, known)
+    np.testing.assert_allclose(held[:, [0, 2, 3]], free[:, [0, 2, 3]], atol=1e-9)
+    np.testing.assert_allclose(held[[5, 20], 1], track[[5, 20], 1], atol=1e-9)
+    assert np.abs(held[:, 1] - free[:, 1]).max() > 0.5
+
+
+def test_what_is_seen_is_told_whole(backend, clips):
+    clip = clips[1]
+    view = SteadyView.of(clip.points.astype(float))
+    track = view.to_frames(view.places + np.array([0.05, 0.04]))
+    found = placed(backend, lambda a, b: clip.video[a:b], track, NOTHING, clip.times_s)
+    view = SteadyView.of(track)
+    seen, moved_by = (view.to_steady(points) - view.places for points in (found.seen, found.points))
+    np.testing.assert_allclose(moved_by, BELIEF * seen, atol=1e-9)
