@@ -75,3 +75,21 @@ def test_what_is_seen_is_told_whole(backend, clips):
     view = SteadyView.of(track)
     seen, moved_by = (view.to_steady(points) - view.places for points in (found.seen, found.points))
     np.testing.assert_allclose(moved_by, BELIEF * seen, atol=1e-9)
+
+
+def test_a_long_clip_is_looked_at_in_spans(backend, clips):
+    """What the second half shows does not change how the first second is judged; the spans meet without a jump."""
+    clip = clips[2]
+    count = 300  # 7.5 s
+    turn = np.arange(count) % 30
+    video, track = clip.video[turn], clip.points[turn] + np.array([0.0, 3.0])
+    other = video.copy()
+    other[200:] = other[200:, :, ::-1]
+    none, times = np.zeros((count, 4), bool), np.arange(count) / 40
+    found, changed = (
+        placed(backend, lambda a, b, v=v: v[a:b], track, none, times).points for v in (video, other)
+    )
+    np.testing.assert_allclose(changed[:60], found[:60], atol=1e-9)
+    assert np.abs(changed[240:] - found[240:]).max() > 1
+    again = found - track
+    np.testing.assert_allclose(again[60:90], again[150:180], atol=0.5)  # the same beat, in other spans

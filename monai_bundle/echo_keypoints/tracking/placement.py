@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from echo_keypoints.tracking.backends.base import Backend
 from echo_keypoints.tracking.steady import SteadyView
+from echo_keypoints.tracking.windows import blend, window_starts
 
 FRAMES = 12
 """That show the beat."""
 
-SPAN_S = 2.0
-"""They are spread over so much of the clip's beginning: at least one beat of a heart at rest."""
+SPAN_S = 3.0
+"""Longer clips are looked at in spans of this duration, which overlap by half: the probe may move meanwhile."""
 
 BELIEF = (0.5, 1.0)
 """How much of what PlaceNet finds is believed, along the wall and across it. Across, walls show where they are; along,
@@ -64,15 +65,14 @@ def placed(
         known: ``(T, 4)`` which of them a person set.
         frame_times_s: ``(T,)`` seconds.
     """
+    rate = 1 / float(np.median(np.diff(frame_times_s)))
+    span = max(FRAMES, round(SPAN_S * rate))
+    spans = [
+        (first, _seen(backend, read, points[first : first + span], first))
+        for first in window_starts(len(points), span)
+    ]
     view = SteadyView.of(points)
-
-    def pictures(frames: NDArray[np.intp]) -> NDArray[np.uint8]:
-        return view.at(frames).pictures(np.concatenate([read(frame, frame + 1) for frame in frames]))
-
-    beat = backend.see_beat(pictures(frames_of_beat(frame_times_s)), view.heights)
-    blocks = np.split(np.arange(len(points)), np.arange(_BLOCK, len(points), _BLOCK))
-    found = np.concatenate([backend.place(pictures(block), beat) for block in blocks])
-    offsets = _smooth(found - view.places, SMOOTH_S / float(np.median(np.diff(frame_times_s))))
+    offsets = _smooth(view.to_steady(blend(spans, len(points))) - view.places, SMOOTH_S * rate)
     for landmark in np.flatnonzero(known.any(axis=0)):
         given = np.flatnonzero(known[:, landmark])
         for axis in (0, 1):
@@ -82,11 +82,26 @@ def placed(
     return Placement(view.to_frames(view.places + believed), view.to_frames(view.places + offsets))
 
 
-def frames_of_beat(frame_times_s: NDArray[np.floating]) -> NDArray[np.intp]:
-    """Choose `FRAMES` of the first `SPAN_S`, evenly, or all if there are fewer."""
-    last = int(np.searchsorted(frame_times_s, frame_times_s[0] + SPAN_S, side="right")) - 1
-    last = max(last, min(FRAMES, len(frame_times_s)) - 1)
-    return np.unique(np.linspace(0, last, FRAMES).round().astype(np.intp))
+def _seen(
+    backend: Backend,
+    read: Callable[[int, int], NDArray[np.uint8]],
+    points: NDArray[np.float64],
+    first: int,
+) -> NDArray[np.float64]:
+    """Landmarks ``(T, 4, 2)`` around a track of a few beats that begins with frame `first`."""
+    view = SteadyView.of(points)
+
+    def pictures(frames: NDArray[np.intp]) -> NDArray[np.uint8]:
+        return view.at(frames).pictures(np.concatenate([read(first + t, first + t + 1) for t in frames]))
+
+    beat = backend.see_beat(pictures(frames_of_beat(len(points))), view.heights)
+    blocks = np.split(np.arange(len(points)), np.arange(_BLOCK, len(points), _BLOCK))
+    return view.to_frames(np.concatenate([backend.place(pictures(block), beat) for block in blocks]))
+
+
+def frames_of_beat(length: int) -> NDArray[np.intp]:
+    """Choose `FRAMES` of so many, evenly, or all if there are fewer."""
+    return np.unique(np.linspace(0, length - 1, FRAMES).round().astype(np.intp))
 
 
 def _smooth(values: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
