@@ -30,6 +30,15 @@ def test_a_look_is_a_function_of_its_index(frames):
     assert not torch.equal(item["points"][0], item["points"][1])
 
 
+def test_pictures_vary_and_landmarks_do_not(frames):
+    plain, varied, again = (Looks(frames, 3, 5, augment=on)[1] for on in (False, True, True))
+    assert torch.equal(varied["pictures"], again["pictures"]) and varied["pictures"].dtype == torch.uint8
+    assert not torch.equal(plain["pictures"], varied["pictures"])
+    assert all(torch.equal(plain[name], varied[name]) for name in ("points", "heights", "length_px"))
+    likeness = np.corrcoef(plain["pictures"].float().ravel(), varied["pictures"].float().ravel())[0, 1]
+    assert 0.5 < likeness < 0.999
+
+
 def test_the_landmarks_are_where_the_pictures_show_them():
     """A picture that is bright at one landmark alone is bright there in the steady picture, too."""
 

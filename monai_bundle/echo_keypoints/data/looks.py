@@ -6,6 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from monai.transforms import (
+    Compose,
+    RandAdjustContrast,
+    RandBiasField,
+    RandGaussianNoise,
+    RandGaussianSharpen,
+    RandGaussianSmooth,
+    RandScaleIntensity,
+    RandShiftIntensity,
+)
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -49,6 +59,24 @@ WANDER, JITTER = 0.008, 0.004
 """What else is wrong, slowly and from frame to frame."""
 
 
+def other_pictures() -> Compose:
+    """Grey maps, uneven gain, blur and noise, the same for all frames of a look: no one model of a machine is all
+    machines."""
+    return Compose(
+        [
+            RandAdjustContrast(prob=0.7, gamma=(0.6, 1.7)),
+            RandBiasField(degree=2, coeff_range=(-0.3, 0.3), prob=0.5),
+            RandGaussianSmooth((0.3, 1.3), (0.3, 1.3), prob=0.4),
+            RandGaussianSharpen(
+                (0.5, 1.0), (0.5, 1.0), sigma2_x=0.5, sigma2_y=0.5, alpha=(2.0, 6.0), prob=0.2
+            ),
+            RandScaleIntensity((-0.3, 0.3), prob=0.5),
+            RandShiftIntensity((-0.08, 0.08), prob=0.5),
+            RandGaussianNoise(prob=0.5, std=0.04),
+        ]
+    )
+
+
 class Looks(Dataset[dict[str, Tensor]]):
     """Several looks at each item of labelled frames.
 
@@ -60,10 +88,14 @@ class Looks(Dataset[dict[str, Tensor]]):
         frames: items with ``image`` ``(F, 1, S, S)`` uint8 and ``points`` ``(F, 4, 2)`` px, all four of them known.
         looks: Q.
         seed: of what the tracks miss.
+        augment: vary the pictures, too (`other_pictures`).
     """
 
-    def __init__(self, frames: Dataset[dict[str, Tensor]], looks: int = 4, seed: int = 0) -> None:
+    def __init__(
+        self, frames: Dataset[dict[str, Tensor]], looks: int = 4, seed: int = 0, augment: bool = False
+    ) -> None:
         self.frames, self.looks, self.seed = frames, looks, seed
+        self.vary = other_pictures() if augment else None
 
     def __len__(self) -> int:
         return len(self.frames)  # type: ignore[arg-type]
@@ -73,7 +105,16 @@ class Looks(Dataset[dict[str, Tensor]]):
         video, truth = item["image"][:, 0].numpy(), item["points"].double().numpy()
         rng = np.random.default_rng((self.seed, index, 5))
         found = [_look(video, truth, beside(truth, rng)) for _ in range(self.looks)]
-        return {name: torch.stack([look[name] for look in found]) for name in found[0]}
+        item = {name: torch.stack([look[name] for look in found]) for name in found[0]}
+        if self.vary:
+            self.vary.set_random_state(seed=int(rng.integers(2**31)))
+            item["pictures"] = torch.stack([self._varied(pictures) for pictures in item["pictures"]])
+        return item
+
+    def _varied(self, pictures: Tensor) -> Tensor:
+        assert self.vary is not None
+        grey = torch.as_tensor(self.vary(pictures.float() / 255))
+        return (255 * grey).round().clamp(0, 255).to(torch.uint8)
 
 
 def beside(truth: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:

@@ -54,9 +54,11 @@ def looks(
     """Tracks beside the landmarks, for PlaceNet: see `Looks`; else as above. Users' frames need all four landmarks."""
     train = _is_train(part)
     if data is not None:
-        return Looks(LabelledFrames(data, frames, size, augment=train, seed=seed, complete=True), looks, seed)
+        labelled = LabelledFrames(data, frames, size, augment=train, seed=seed, complete=True)
+        return Looks(labelled, looks, seed, augment=train)
     first, count = (seed, VALIDATION_SEED - seed) if train else (VALIDATION_SEED, hearts)
-    return Looks(PhantomFrames(count, frames, size, first, context_frames=frames, tissue=False), looks, first)
+    phantoms = PhantomFrames(count, frames, size, first, context_frames=frames, tissue=False)
+    return Looks(phantoms, looks, first, augment=train)
 
 
 def clips(
