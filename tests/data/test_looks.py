@@ -32,6 +32,7 @@ def test_a_look_is_a_function_of_its_index(frames):
 
 def test_pictures_vary_and_landmarks_do_not(frames):
     plain, varied, again = (Looks(frames, 3, 5, augment=on)[1] for on in (False, True, True))
+    assert type(varied["pictures"]) is torch.Tensor
     assert torch.equal(varied["pictures"], again["pictures"]) and varied["pictures"].dtype == torch.uint8
     assert not torch.equal(plain["pictures"], varied["pictures"])
     assert all(torch.equal(plain[name], varied[name]) for name in ("points", "heights", "length_px"))

@@ -16,6 +16,7 @@ from monai.transforms import (
     RandScaleIntensity,
     RandShiftIntensity,
 )
+from monai.utils import convert_to_tensor
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -113,7 +114,8 @@ class Looks(Dataset[dict[str, Tensor]]):
 
     def _varied(self, pictures: Tensor) -> Tensor:
         assert self.vary is not None
-        grey = torch.as_tensor(self.vary(pictures.float() / 255))
+        # A plain tensor again: with meta data every operation of the training would take a detour.
+        grey = convert_to_tensor(self.vary(pictures.float() / 255), track_meta=False)
         return (255 * grey).round().clamp(0, 255).to(torch.uint8)
 
 
