@@ -38,7 +38,7 @@ LEGEND = (
     "(SEpP → PEpP) and at right angles to it, in % of the true LVID. σ_t: standard deviation over time of "
     "the length error. AVE: error of the frame-to-frame displacement. From true points at ED that frame is "
     "not scored; end to end every frame is, except in δ_avg, which leaves the reference frame out. End to "
-    "end all trackers start from SK-net's reference frame and points."
+    "end the other trackers start from the software's points in SK-net's reference frame."
 )
 
 
