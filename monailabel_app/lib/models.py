@@ -121,7 +121,7 @@ class ModelRegistry:
             part = self.folder / f".part-v{number:04d}"
             shutil.rmtree(part, ignore_errors=True)
             part.mkdir()
-            for name in _digests(made):
+            for name in (*WEIGHTS, *(name for name in PLACENET if (made / name).is_file())):
                 shutil.copyfile(made / name, part / name)
             files = _digests(part)
             facts = ModelFacts(number, parent, model, utc_now(), dict(metrics), reason, files, accepted, run)

@@ -58,7 +58,7 @@ def main(run: Run) -> int:
         verdict = validate(order["model"], order["validate"], Path(order["parent_folder"]), run.candidate)
         logging.info("Verdict: %s", verdict["reason"])
         if not verdict["placement"]:
-            for name in PLACENET:
+            for name in reversed(PLACENET):  # its weights last: a run that is killed here decides again
                 (run.candidate / name).unlink(missing_ok=True)
         run.write("verdict", verdict)
     except Exception as error:

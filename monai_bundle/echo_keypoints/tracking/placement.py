@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from echo_keypoints.tracking.anchors import corrected_start
 from echo_keypoints.tracking.backends.base import Backend
 from echo_keypoints.tracking.steady import SteadyView
 from echo_keypoints.tracking.windows import blend, window_starts
@@ -73,32 +74,23 @@ def placed(
     rate = 1 / float(np.median(np.diff(frame_times_s)))
     span = max(FRAMES, round(SPAN_S * rate))
     spans = [
-        (first, _seen(backend, read, points[first : first + span], first))
+        (first, _seen(backend, read(first, min(first + span, len(points))), points[first : first + span]))
         for first in window_starts(len(points), span)
     ]
     view = SteadyView.of(points)
     offsets = _smooth(view.to_steady(blend(spans, len(points))) - view.places, SMOOTH_S * rate)
-    for landmark in np.flatnonzero(known.any(axis=0)):
-        given = np.flatnonzero(known[:, landmark])
-        for axis in (0, 1):
-            offset = offsets[:, landmark, axis]
-            offset -= np.interp(np.arange(len(points)), given, offset[given])
+    offsets = corrected_start(offsets, np.where(known[..., None], 0.0, np.nan))
     size = np.sqrt((offsets**2).mean(axis=0)) / MISSES  # (4, 2)
     belief = BELIEF * np.clip(2 - size / 2, 0, 1)
     return Placement(view.to_frames(view.places + belief * offsets), view.to_frames(view.places + offsets))
 
 
-def _seen(
-    backend: Backend,
-    read: Callable[[int, int], NDArray[np.uint8]],
-    points: NDArray[np.float64],
-    first: int,
-) -> NDArray[np.float64]:
-    """Landmarks ``(T, 4, 2)`` around a track of a few beats that begins with frame `first`."""
+def _seen(backend: Backend, frames: NDArray[np.uint8], points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Landmarks ``(T, 4, 2)`` around a track in the frames ``(T, H, W)`` of a few beats."""
     view = SteadyView.of(points)
 
-    def pictures(frames: NDArray[np.intp]) -> NDArray[np.uint8]:
-        return view.at(frames).pictures(np.concatenate([read(first + t, first + t + 1) for t in frames]))
+    def pictures(chosen: NDArray[np.intp]) -> NDArray[np.uint8]:
+        return view.at(chosen).pictures(frames[chosen])
 
     beat = backend.see_beat(pictures(frames_of_beat(len(points))), view.heights)
     blocks = np.split(np.arange(len(points)), np.arange(_BLOCK, len(points), _BLOCK))

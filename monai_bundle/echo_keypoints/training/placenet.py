@@ -5,8 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from echo_keypoints.losses import gaussian_heatmaps
 from echo_keypoints.networks.placenet import SHARPNESS, PlaceNet
 from echo_keypoints.tracking.letterbox import MODEL_SIZE
+from echo_keypoints.tracking.steady import STEP
 from echo_keypoints.training.objective import Batch, Objective, Terms
 from echo_keypoints.training.sknet import position_loss
 
@@ -64,7 +66,6 @@ class PlaceNetObjective(Objective):
 
     def _targets(self, places: Tensor) -> Tensor:
         """Gaussians around places ``(N, 4, 2)``: ``(N, 4, HEIGHT / 2, WIDTH / 2)``."""
-        basal, height = (places[..., axis, None] for axis in (0, 1))
-        away = (self.network.columns - basal).square()[:, :, None]
-        away = away + (self.network.rows - height).square()[..., None]
-        return torch.exp(-away / (2 * self.sigma**2))
+        columns, rows = self.network.columns, self.network.rows
+        cells = (places - torch.stack((columns[0], rows[0]))) / (2 * STEP)
+        return gaussian_heatmaps(cells, (len(rows), len(columns)), self.sigma / (2 * STEP))
