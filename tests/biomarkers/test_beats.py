@@ -60,6 +60,28 @@ def test_systole_only_is_one_cut_beat():
     assert result.measurements["heart_rate_bpm"] is None
 
 
+def test_a_clip_that_ends_while_the_cavity_still_shrinks_says_so():
+    times = np.arange(8) / 30  # end-systole is at 0.30 s, the last frame at 0.23 s
+    result = measure(result_of_lengths(times, lengths_at(times / 0.8)))
+    (beat,) = result.beats
+    assert (beat["ed_frame"], beat["es_frame"], beat["es_source"]) == (0, 7, "clip_end")
+    assert beat["accepted"] and any("still shrinks" in warning for warning in beat["warnings"])
+    assert 25 < result.measurements["indices"]["FS"]["value"] < 36
+    assert beat["indices"]["ED_ES"] is None
+    assert result.quality["grade"] == "poor"
+    assert "The clip ends while the cavity still shrinks" in result.quality["reasons"][0]
+
+
+def test_a_clip_that_ends_early_in_systole_has_no_end_systole():
+    times = np.arange(6) / 30
+    assert measure(result_of_lengths(times, lengths_at(times / 0.8))).quality["measurable"] is False
+
+
+def test_what_shrinks_for_too_long_is_not_systole():
+    times = np.arange(40) / 50
+    assert all(beat.es is None for beat in found(times, 50 - 10 * times))
+
+
 def test_half_a_beat_of_filling_gives_both_lengths_and_no_rate():
     times = np.arange(40) / 50
     result = measure(result_of_lengths(times, lengths_at(0.3 + times)))

@@ -1,7 +1,7 @@
 """End-diastole and end-systole of every beat.
 
 End-diastole (ED) is by the R wave where the file has one, else the largest cavity; end-systole (ES) is the
-smallest cavity (Lang 2015 allows both). Nothing depends on a fixed number of frames: heights are relative to the
+smallest cavity (Lang 2015 allows both), or the last one of a clip that is cut before. Nothing depends on a fixed number of frames: heights are relative to the
 motion of this heart, distances to the length of its beats.
 """
 
@@ -23,6 +23,9 @@ ES_WINDOW = (0.2, 0.65)
 R_WINDOW_S = (-0.040, 0.080)
 """End-diastole lies in this window around the R wave."""
 
+CLIP_END = "clip_end"
+"""Source of an end-systole that is where the clip ends, while the cavity still shrinks."""
+
 _HEIGHT = 0.25  # of the robust range: least change between ED and ES
 _LAST_HEIGHT = 0.10  # of the robust range: fall that confirms the clip's last ED
 _LEAST_DISTANCE = 0.5  # of the period, between two EDs
@@ -31,7 +34,7 @@ _MISSED_DISTANCE = (
     0.8  # of the period, from every known R wave: there may be a beat whose R wave was not seen
 )
 _LEAST_RR_S = 0.25
-_LEAST_SYSTOLE_S = 0.2
+_LEAST_SYSTOLE_S, _LONGEST_SYSTOLE_S = 0.2, 0.5
 _CONTRACTION = 0.6  # of the robust range: so deep a fall between two peaks is a beat, however near they are
 _PLATEAU = 0.05  # of the robust range: so far below the peak, the fall has begun
 _KNEE_S = 0.050  # the ED is the largest cavity in this time before the fall
@@ -48,7 +51,7 @@ class Event:
     Attributes:
         frame: the real frame at which lengths are measured.
         time_s: its time; where the moment is an extremum, the vertex of a parabola, within half a frame.
-        source: ``ecg_r``, ``max_lvid``, ``min_lvid``, ``avc_user`` or ``user``.
+        source: ``ecg_r``, ``max_lvid``, ``min_lvid``, `CLIP_END`, ``avc_user`` or ``user``.
     """
 
     frame: int
@@ -118,7 +121,7 @@ def find_beats(
     eds = finder.by_ecg(r_waves_s)
     eds = finder.completed(eds) if eds else finder.by_size()
     beats = [finder.beat(ed, follower) for ed, follower in zip(eds, [*eds[1:], None], strict=False)]
-    if not any(beat.es for beat in beats) and (half := finder.systole_before(eds)):
+    if not any(beat.es for beat in beats) and (half := finder.systole_before(eds) or finder.cut_systole(eds)):
         beats = [half]
     if not beats:
         return Beats((), period, "the clip shows neither an end-diastole nor an end-systole that is sure")
@@ -205,6 +208,17 @@ class _Finder:
         if not (deep and self._is_trough(index)):
             return None
         return Beat(eds[0], Event(index, vertex(self.times, self.values, index), "min_lvid"))
+
+    def cut_systole(self, eds: list[Event]) -> Beat | None:
+        """The half beat of a clip that ends before the cavity is at its smallest, as stress protocols cut them."""
+        last = len(self.values) - 1
+        if not eds or self.values[last] > self.values[eds[-1].frame :].min():
+            return None
+        since = self.times[last] - self.times[eds[-1].frame]
+        longest = ES_WINDOW[1] * self.period if self.period else _LONGEST_SYSTOLE_S
+        if not _LEAST_SYSTOLE_S <= since <= longest:
+            return None
+        return Beat(eds[-1], Event(last, float(self.times[last]), CLIP_END))
 
     def _is_diastole(self, turn: Turn, before: list[Turn]) -> bool:
         """Tell whether a peak is an end-diastole and not just where the clip is cut."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from echo_keypoints.biomarkers.beats import Beat
+from echo_keypoints.biomarkers.beats import CLIP_END, Beat
 from echo_keypoints.biomarkers.indices import Missing, Quantity
 from echo_keypoints.biomarkers.motion import (
     FAIL_ANGLE_DEG,
@@ -82,6 +82,8 @@ def judge(tracks: Tracks, beat: Beat, quantities: Mapping[str, Quantity]) -> Ver
         _judge_motion(tracks, beat, reasons, warnings)
     if beat.es is not None and beat.es.frame < beat.ed.frame:
         warnings.append("the end-systole is of the beat before this end-diastole")
+    if beat.es is not None and beat.es.source == CLIP_END:
+        warnings.append("the clip ends while the cavity still shrinks: LVIDs may be smaller, FS larger")
     return Verdict(tuple(reasons), tuple(warnings), confidence)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from echo_keypoints.biomarkers.beats import CLIP_END
 from echo_keypoints.biomarkers.judgement import FAIL_CONFIDENCE, WARN_CONFIDENCE, Tracks
 from echo_keypoints.biomarkers.kinetics import DIMENSION_RATE_HZ, Curves
 from echo_keypoints.biomarkers.motion import FAIL_ANGLE_DEG, WARN_ANGLE_DEG, bend_deg
@@ -58,6 +59,7 @@ def assess(
         _lost_check(tracks),
         _angle_check(tracks),
         _beats_check(beats, beats_note),
+        *_systole_check(beats),
         *_rejected_check(beats),
         *_heart_rate_check(heart_rate_bpm, result.clip.metadata.get("heart_rate_bpm")),
     ]
@@ -176,6 +178,14 @@ def _beats_check(beats: Sequence[Mapping[str, Any]], note: str | None) -> dict[s
         plural = "beat was" if accepted == 1 else "beats were"
         return check(name, "warn", f"Only {accepted} {plural} averaged.", accepted, unit, GOOD_BEATS)
     return check(name, "ok", f"{accepted} beats were averaged.", accepted, unit, GOOD_BEATS)
+
+
+def _systole_check(beats: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Say that end-systole lies beyond the clip; nothing where it does not."""
+    if not any(beat["accepted"] and beat["es_source"] == CLIP_END for beat in beats):
+        return []
+    text = "The clip ends while the cavity still shrinks: LVIDs may be smaller, and FS and EF larger, than given."
+    return [check("end-systole", "fail", text)]
 
 
 def _rejected_check(beats: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 
 from echo_keypoints.anatomy import SEGMENT_NAMES
-from echo_keypoints.biomarkers.beats import Beat
+from echo_keypoints.biomarkers.beats import CLIP_END, Beat
 from echo_keypoints.biomarkers.indices import Missing, Quantity
 from echo_keypoints.biomarkers.kinetics import UNKNOWN_SCALE, UNKNOWN_TIMES, Curves, kinetics
 from echo_keypoints.biomarkers.lengths import SegmentLength
@@ -83,4 +83,6 @@ def _intervals(curves: Curves, beat: Beat) -> dict[str, Quantity]:
         systole = gate or 1000 * (beat.es.time_s - beat.ed.time_s)
         if not isinstance(systole, Missing) and systole <= 0:
             systole = Missing("the end-systole is of the beat before")
+        if beat.es.source == CLIP_END:
+            systole = Missing("the clip ends before end-systole")
     return {"RR_ms": rr, "ED_ES_ms": systole}

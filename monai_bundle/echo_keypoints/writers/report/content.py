@@ -31,6 +31,7 @@ _SOURCES = {
     "ecg_r": "R wave of the ECG",
     "max_lvid": "largest LVID",
     "min_lvid": "smallest LVID",
+    "clip_end": "end of the clip",
     "avc_user": "aortic valve closure, set by a person",
     "user": "set by a person",
 }
