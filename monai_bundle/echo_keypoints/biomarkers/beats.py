@@ -1,8 +1,8 @@
 """End-diastole and end-systole of every beat.
 
 End-diastole (ED) is by the R wave where the file has one, else the largest cavity; end-systole (ES) is the
-smallest cavity (Lang 2015 allows both), or the last one of a clip that is cut before. Nothing depends on a fixed number of frames: heights are relative to the
-motion of this heart, distances to the length of its beats.
+smallest cavity (Lang 2015 allows both), or the last one of a clip that is cut before. Nothing depends on a fixed number
+of frames: heights are relative to the motion of this heart, distances to the length of its beats.
 """
 
 from __future__ import annotations
