@@ -67,6 +67,33 @@ def test_each_landmark_is_taken_as_its_reader_sees_it(backend, clips):
     assert np.abs(held[:, 1] - free[:, 1]).max() > 0.5
 
 
+class Sees:
+    """Sees SEnP off the track by so much across the wall, in one frame by more; the other landmarks on it."""
+
+    def __init__(self, off, more):
+        self.off, self.more = off, more
+
+    def see_beat(self, pictures, heights):
+        return heights
+
+    def place(self, pictures, heights):
+        found = np.zeros((len(pictures), 4, 2))
+        found[..., 1] = heights
+        found[:, 1, 1] += self.off
+        found[15, 1, 1] += self.more
+        return found
+
+
+@pytest.mark.parametrize(("off", "moved_there"), [(0.02, True), (0.12, False)])
+def test_what_is_far_from_a_given_landmark_does_not_tell_how_it_moves(clips, off, moved_there):
+    clip, known = clips[0], NOTHING.copy()
+    known[0] = True
+    track = clip.points.astype(float)
+    found = moved(Sees(off, 0.03), clip, track, known)
+    np.testing.assert_allclose(found[:, [0, 2, 3]], track[:, [0, 2, 3]], atol=1e-9)
+    assert (np.abs(found[15, 1] - track[15, 1]).max() > 0.3) == moved_there
+
+
 def test_what_is_seen_is_told_whole(backend, clips):
     clip = clips[1]
     view = SteadyView.of(clip.points.astype(float))

@@ -29,7 +29,7 @@ it has learnt how far below the leaflets' tips the phantom's landmarks lie, and 
 
 MISSES = (0.055, 0.025)
 """Standard deviations of what the tracks missed by that it was trained on (`data.looks`), along and across the wall, in
-lengths of the measuring line. A landmark that it would move by twice as much is moved, by four times is left where it
+lengths of the measuring line. A landmark that it sees twice as far off is moved, four times as far is left where it
 is: in a heart unlike all others it may take something else for the wall."""
 
 SMOOTH_S = 0.02
@@ -62,7 +62,8 @@ def placed(
     """Move a track to where the landmarks are, in each frame in the light of the whole beat.
 
     Where a person set a landmark it stays. By as much as PlaceNet would have moved it there, the person sees it
-    elsewhere; that much, interpolated in time, is taken off everywhere.
+    elsewhere; that much, interpolated in time, is taken off everywhere. If it is far off (`MISSES`), what PlaceNet sees
+    is not that landmark, and how it moves tells nothing.
 
     Args:
         backend: the networks, PlaceNet among them.
@@ -79,8 +80,8 @@ def placed(
     ]
     view = SteadyView.of(points)
     offsets = _smooth(view.to_steady(blend(spans, len(points))) - view.places, SMOOTH_S * rate)
-    offsets = corrected_start(offsets, np.where(known[..., None], 0.0, np.nan))
     size = np.sqrt((offsets**2).mean(axis=0)) / MISSES  # (4, 2)
+    offsets = corrected_start(offsets, np.where(known[..., None], 0.0, np.nan))
     belief = BELIEF * np.clip(2 - size / 2, 0, 1)
     return Placement(view.to_frames(view.places + belief * offsets), view.to_frames(view.places + offsets))
 
