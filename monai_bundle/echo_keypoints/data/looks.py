@@ -67,8 +67,6 @@ def other_pictures() -> Compose:
         [
             RandAdjustContrast(prob=0.7, gamma=(0.6, 1.7)),
             RandBiasField(degree=2, coeff_range=(-0.3, 0.3), prob=0.5),
-            # Parts of a wall that echo less than the rest, as where fibres run along the beam.
-            RandBiasField(degree=6, coeff_range=(-0.35, 0.35), prob=0.4),
             RandGaussianSmooth((0.3, 1.3), (0.3, 1.3), prob=0.4),
             RandGaussianSharpen(
                 (0.5, 1.0), (0.5, 1.0), sigma2_x=0.5, sigma2_y=0.5, alpha=(2.0, 6.0), prob=0.2
