@@ -1,5 +1,4 @@
-"""The figures that were promised, as far as a machine that is shared can tell: by the clock or, where others keep it
-busy, by the CPU time of panel and engine, which on two cores may be more than what the clock says."""
+"""The figures that were promised, as far as a machine that is shared can tell: by the CPU time that they take."""
 
 import json
 import subprocess
@@ -12,10 +11,10 @@ from benchmark_extension import LIMITS
 MEASURE = "import json; from benchmark_extension import figures; print(json.dumps(figures(repeat=1)))"
 
 
-def test_what_is_promised_takes_no_more_time_than_its_limit():
+def test_what_is_promised_takes_no_more_cpu_time_than_its_limit():
     run = subprocess.run(
         [sys.executable, "-c", MEASURE], cwd=Path(__file__).parent, capture_output=True, text=True, check=True
     )
     found = json.loads(run.stdout.splitlines()[-1])
-    slow = {name: found[name] for name, limit in LIMITS.items() if min(map(min, found[name])) > limit}
+    slow = {name: found[name] for name, limit in LIMITS.items() if min(cpu for _, cpu in found[name]) > limit}
     assert not slow
