@@ -102,9 +102,10 @@ def test_steadiness_evens_out_errors_of_the_flow_and_leaves_smooth_motion_alone(
         assert trembling[1] < 0.7 * trembling[0]
 
 
+@pytest.mark.parametrize("length", [6, 37])  # within one block of the solver, and over three
 @pytest.mark.parametrize("steady", [0.0, 0.7])
-def test_it_is_the_minimum_that_the_formula_names(steady):
-    truth = beating(6)[:, :1]
+def test_it_is_the_minimum_that_the_formula_names(steady, length):
+    truth = beating(length)[:, :1]
     motion = KnownMotion(truth, noise=0.3)
     refined = truth + np.random.default_rng(1).normal(0, 1.0, truth.shape)
     trust = 0.1

@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from echo_keypoints.tracking.windows import blend, neighbour_pairs, window_indices, window_starts
+from echo_keypoints.tracking.windows import (
+    blend,
+    neighbour_pairs,
+    window_groups,
+    window_indices,
+    window_starts,
+)
 
 
 @pytest.mark.parametrize("length", [2, 23, 24, 25, 36, 37, 100, 4321])
@@ -50,3 +56,15 @@ def test_pairs_are_listed_once_and_rebuild_the_windows(length):
     assert np.array_equal(frames, windows)
     assert np.array_equal(before[:, 1:], windows[:, :-1]) and np.array_equal(before[:, 0], windows[:, 0])
     assert pairs.shape[1] <= length + len(windows)
+
+
+@pytest.mark.parametrize(("length", "count"), [(2, 3), (48, 1), (120, 2), (130, 4)])
+def test_groups_share_out_the_windows_and_name_the_frames_that_they_need(length, count):
+    windows = np.stack([window_indices(start, 24, length) for start in window_starts(length, 24)])
+    groups = window_groups(windows, count)
+    assert len(groups) == min(count, len(windows))
+    rebuilt = np.concatenate([np.arange(length)[run][group] for run, group in groups])
+    np.testing.assert_array_equal(rebuilt, windows)
+    for run, group in groups:
+        assert group.min() == 0 and group.max() == run.stop - run.start - 1
+    assert np.ptp([len(group) for _, group in groups]) <= 1

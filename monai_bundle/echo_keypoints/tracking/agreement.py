@@ -36,6 +36,7 @@ CONTRADICTION_PX = 1.0
 
 PASSES = 3
 _CHUNK, _OVERLAP = 256, 64
+_BLOCK = 16  # frames; more than what a third difference spans
 
 
 def steadiness(frame_times_s: NDArray[np.floating]) -> float:
@@ -107,8 +108,32 @@ def _solved(
         hold = np.where(fixed, 1e6, trust / (1 + far / OUTLIER_PX**2)).T  # (K, T)
         system[:, np.arange(length), np.arange(length)] += hold
         right = moved.transpose(1, 0, 2) + hold[..., None] * refined.transpose(1, 0, 2)
-        points = np.linalg.solve(system, right).transpose(1, 0, 2).astype(np.float64)
+        points = _solved_in_blocks(system, right).transpose(1, 0, 2)
     return points
+
+
+def _solved_in_blocks(system: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Solve ``(K, T, T)`` systems that tie each frame only to near ones, for ``(K, T, 2)``.
+
+    Elimination from block to block (Thomas) takes time in proportion to T, and matrices so small are never shared among
+    threads, which on a busy machine would wait for each other for a hundred times as long as they work.
+    """
+    edges = np.arange(0, system.shape[1], _BLOCK)
+    blocks = [slice(int(edge), int(edge) + _BLOCK) for edge in edges]
+    ties: list[NDArray[np.float64]] = []  # of a block to the next one
+    values: list[NDArray[np.float64]] = []
+    for before, here, after in zip([None, *blocks[:-1]], blocks, [*blocks[1:], slice(0)], strict=True):
+        own, wanted = system[:, here, here], right[:, here]
+        if before is not None:
+            back = system[:, here, before]
+            own, wanted = own - back @ ties[-1], wanted - back @ values[-1]
+        sought = np.concatenate((system[:, here, after], wanted), axis=-1)
+        both: NDArray[np.float64] = np.linalg.solve(own, sought).astype(np.float64)
+        ties.append(both[..., :-2])
+        values.append(both[..., -2:])
+    for i in reversed(range(len(blocks) - 1)):
+        values[i] = values[i] - ties[i] @ values[i + 1]
+    return np.concatenate(values, axis=1)
 
 
 def _reliable(hops: Sequence[Hops]) -> list[NDArray[np.float64]]:

@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
+_Real = TypeVar("_Real", np.float32, np.float64)
+
 
 def read_bilinear(
-    pictures: NDArray[np.number], rows: NDArray[np.intp], x: NDArray[np.float64], y: NDArray[np.float64]
-) -> NDArray[np.float64]:
+    pictures: NDArray[np.number], rows: NDArray[np.intp], x: NDArray[_Real], y: NDArray[_Real]
+) -> NDArray[_Real]:
     """Read pictures bilinearly; beyond the border it is repeated.
 
     Args:
-        pictures: ``(N, H, W, ...)``, H and W at least 2.
+        pictures: ``(N, H, W, ...)``, H and W at least 2; copied if not contiguous.
         rows: which picture, of a shape that fits those of `x` and `y`.
         x, y: pixels, centres at integers, of shapes that fit each other.
 
     Returns:
-        Their common shape, followed by ``...``.
+        Their common shape, followed by ``...``; single precision if `x` and `y` are.
     """
     height, width = pictures.shape[1:3]
     x, y = np.clip(x, 0, width - 1), np.clip(y, 0, height - 1)
     left, top = np.minimum(x.astype(np.intp), width - 2), np.minimum(y.astype(np.intp), height - 2)
     rest = (1,) * (pictures.ndim - 3)
-    fx, fy = (x - left).reshape(*x.shape, *rest), (y - top).reshape(*y.shape, *rest)
-    upper = pictures[rows, top, left] * (1 - fx) + pictures[rows, top, left + 1] * fx
-    lower = pictures[rows, top + 1, left] * (1 - fx) + pictures[rows, top + 1, left + 1] * fx
-    return upper * (1 - fy) + lower * fy
+    fx = np.subtract(x, left, dtype=x.dtype).reshape(*x.shape, *rest)
+    fy = np.subtract(y, top, dtype=y.dtype).reshape(*y.shape, *rest)
+    pixels = pictures.reshape(-1, *pictures.shape[3:])
+    upper = (rows * height + top) * width + left
+
+    def between(index: NDArray[np.intp]) -> NDArray[_Real]:
+        first = pixels[index]
+        return np.asarray(first + fx * np.subtract(pixels[index + 1], first, dtype=fx.dtype), fx.dtype)
+
+    above = between(upper)
+    return above + fy * (between(upper + width) - above)
 
 
 def read_patches(

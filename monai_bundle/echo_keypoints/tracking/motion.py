@@ -46,7 +46,7 @@ class Hops:
 
 @dataclass(frozen=True, eq=False)
 class _Block:
-    """Flow ``(n, 2, h / 2, w / 2)`` of n pairs of frames in a box (x0, y0, x1, y1), at every second pixel."""
+    """Flow ``(n, h / 2, w / 2, 2)`` of n pairs of frames in a box (x0, y0, x1, y1), at every second pixel."""
 
     box: tuple[int, int, int, int]
     flow: NDArray[np.float32]
@@ -133,7 +133,7 @@ class Motion:
         shift: NDArray[np.intp],
         first: int,
     ) -> NDArray[np.float32]:
-        """Flow ``(n, 2, _CUT / 2, _CUT / 2)`` from cuttings of pictures `row` at `corner` to those, moved by `shift`,
+        """Flow ``(n, _CUT / 2, _CUT / 2, 2)`` from cuttings of pictures `row` at `corner` to those, moved by `shift`,
         of pictures `step` later; kept for the next time."""
         keys = [
             (step, first + r, *c, *m)
@@ -146,7 +146,7 @@ class Motion:
         if new:
             before = _cut(pictures, row[new], corner[new])
             after = _cut(pictures, row[new] + step, corner[new] + shift[new])
-            self._cuts.update(zip((keys[i] for i in new), self._backend.flow(before, after), strict=True))
+            self._cuts.update(zip((keys[i] for i in new), self._flow(before, after), strict=True))
         return np.stack([self._cuts[key] for key in keys])
 
     def _displacement(self, points: NDArray[np.float64], first: int, step: int) -> NDArray[np.float64]:
@@ -173,12 +173,16 @@ class Motion:
         x0, y0, x1, y1 = box = _aligned(_box(points, _MARGIN, size), size)
         start, stop = number * _BLOCK, min((number + 1) * _BLOCK + step, len(self._spool))
         frames = self._spool.read(start, stop)[:, y0:y1, x0:x1]
-        block = _Block(box, self._backend.flow(frames[:-step], frames[step:]))
+        block = _Block(box, self._flow(frames[:-step], frames[step:]))
         self._blocks[key] = block
         self._blocks.move_to_end(key)
         while len(self._blocks) > 1 and sum(kept.flow.nbytes for kept in self._blocks.values()) > self._room:
             self._blocks.popitem(last=False)
         return block
+
+    def _flow(self, before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Flow ``(n, h / 2, w / 2, 2)``: both components of a place lie together, as they are read."""
+        return np.ascontiguousarray(np.moveaxis(self._backend.flow(before, after), 1, -1))
 
 
 def _box(points: NDArray[np.float64], margin: int, size: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -199,10 +203,10 @@ def _aligned(box: tuple[int, int, int, int], size: tuple[int, int]) -> tuple[int
 def _read(
     flow: NDArray[np.float32], rows: NDArray[np.intp], places: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Read flow ``(n, 2, h / 2, w / 2)`` bilinearly at places ``(..., 2)``, px of what it was worked out for."""
+    """Read flow ``(n, h / 2, w / 2, 2)`` bilinearly at places ``(..., 2)``, px of what it was worked out for."""
     # Sample i of the flow is the mean of pixels 2 i and 2 i + 1.
     where = (places + 0.5) / 2 - 0.5
-    return read_bilinear(np.moveaxis(flow, 1, -1), rows, where[..., 0], where[..., 1])
+    return read_bilinear(flow, rows, where[..., 0], where[..., 1])
 
 
 def _cut(pictures: NDArray[np.uint8], rows: NDArray[np.intp], corners: NDArray[np.intp]) -> NDArray[np.uint8]:

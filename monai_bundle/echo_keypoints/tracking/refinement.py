@@ -10,14 +10,16 @@ from numpy.typing import NDArray
 
 from echo_keypoints.tracking.anchors import pinned
 from echo_keypoints.tracking.backends.base import Backend, Descriptors, Maps
-from echo_keypoints.tracking.windows import blend, window_indices, window_starts
+from echo_keypoints.tracking.windows import blend, window_groups, window_indices, window_starts
 
 _GROUP = 6
-"""Windows that are refined in one call: neighbours share half of their frames, and more of them need more memory."""
-
+"""Most windows that are refined in one call: neighbours share half of their frames, but more need more memory."""
 
 ITERATIONS = 3
 """M. The paper takes five; with the motion between near frames (`agreement`) three are as good, and faster."""
+
+CORRECTION_ITERATIONS = 2
+"""Most of them where a person corrects a track: it starts from one that was refined before."""
 
 
 @dataclass(frozen=True)
@@ -59,16 +61,13 @@ def refine_in_memory(
     length = len(points)
     starts = window_starts(length, backend.window)
     windows = np.stack([window_indices(start, backend.window, length) for start in starts])
-    groups = [windows[i : i + _GROUP] for i in range(0, len(windows), _GROUP)]
+    groups = window_groups(windows, -(-len(windows) // _GROUP))
     points = pinned(points, pins)
     for _ in range(iterations):
         refined: list[NDArray[np.float64]] = []
-        for group in groups:
-            run = slice(int(group.min()), int(group.max()) + 1)
+        for run, group in groups:
             part = tuple(level[run] for level in maps)  # views: nothing is copied
-            refined.extend(
-                backend.refine(part, points[run], reference.points, reference.descriptors, group - run.start)
-            )
+            refined.extend(backend.refine(part, points[run], reference.points, reference.descriptors, group))
         points = pinned(blend(zip(starts, refined, strict=True), length), pins)
     return points
 

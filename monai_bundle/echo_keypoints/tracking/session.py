@@ -30,7 +30,7 @@ from echo_keypoints.tracking.letterbox import LetterBox
 from echo_keypoints.tracking.motion import Motion
 from echo_keypoints.tracking.placement import Placement, placed
 from echo_keypoints.tracking.reference import choose_reference
-from echo_keypoints.tracking.refinement import ITERATIONS, Reference, refine
+from echo_keypoints.tracking.refinement import CORRECTION_ITERATIONS, ITERATIONS, Reference, refine
 from echo_keypoints.tracking.spool import MEMORY_BYTES, FrameSpool
 from echo_keypoints.tracking.surroundings import surroundings
 from echo_keypoints.tracking.track import Tracking
@@ -98,7 +98,7 @@ class Session:
                 reference.
             reference: how to choose the reference frame (`tracking.reference`), or its index; a query
                 overrules it.
-            iterations: M of the paper.
+            iterations: M of the paper; between anchors at most `CORRECTION_ITERATIONS`.
             consensus: let the detections of all frames correct the reference points (`consensus`); False is
                 the paper. A query is never corrected.
             motion: let the motion between near frames shape the track (`agreement`); False is the paper.
@@ -118,9 +118,8 @@ class Session:
         track, compared = automatic.track, np.full((len(self.spool), 4), automatic.reference)
         set_by_user = merged([*([start] if start else []), *given])
         if given:
-            track, compared = self._through_anchors(
-                automatic, set_by_user, iterations, motion, placement, progress
-            )
+            few = min(iterations, CORRECTION_ITERATIONS)
+            track, compared = self._through_anchors(automatic, set_by_user, few, motion, placement, progress)
         tracking = self._described(
             track,
             compared,

@@ -101,7 +101,8 @@ class SteadyView:
         height = TOP + (np.arange(HEIGHT) + 0.5) * STEP
         aside = (LEFT + (np.arange(WIDTH) + 0.5) * STEP) * self.length_px
         spine = self._spine(np.broadcast_to(height, (len(frames), HEIGHT)))
-        x, y = np.moveaxis(spine[:, :, None] + aside[:, None] * self.basal[:, None, None], -1, 0)
+        spine, basal = np.moveaxis(spine, -1, 0)[..., None], self.basal.T[:, :, None, None]
+        x, y = spine.astype(np.float32) + aside.astype(np.float32) * basal.astype(np.float32)
         rows = np.arange(len(frames))[:, None, None]
         return np.round(read_bilinear(frames, rows, x, y)).astype(np.uint8)
 

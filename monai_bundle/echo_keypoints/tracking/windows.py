@@ -45,6 +45,21 @@ def neighbour_pairs(windows: NDArray[np.intp]) -> tuple[NDArray[np.int64], NDArr
     return pairs.astype(np.int64), rows.reshape(windows.shape).astype(np.int64)
 
 
+def window_groups(windows: NDArray[np.intp], count: int) -> list[tuple[slice, NDArray[np.intp]]]:
+    """Split windows that follow each other into groups of about the same size.
+
+    Args:
+        windows: ``(W, T)`` frames.
+        count: of groups; at most W are made.
+
+    Returns:
+        For each group the run of frames that it needs, and its windows ``(w, T)``, counted from the run's first frame.
+    """
+    groups = np.array_split(windows, max(1, min(count, len(windows))))
+    runs = [slice(int(group.min()), int(group.max()) + 1) for group in groups]
+    return [(run, group - run.start) for run, group in zip(runs, groups, strict=True)]
+
+
 def blend(parts: Iterable[tuple[int, NDArray[np.float64]]], length: int) -> NDArray[np.float64]:
     """Merge overlapping pieces of a track into one.
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import onnxruntime as ort
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from echo_keypoints.errors import ModelError
 from echo_keypoints.tracking.backends.base import Beat, Descriptors, Detections, Maps, model_file, sha256
 from echo_keypoints.tracking.context import CONTEXT_CHANNELS
-from echo_keypoints.tracking.windows import neighbour_pairs
+from echo_keypoints.tracking.windows import neighbour_pairs, window_groups
 
 DETECTOR, DESCRIPTOR, REFINER = "detector.onnx", "descriptor.onnx", "refiner.onnx"
 BEAT, PLACER = "beat.onnx", "placer.onnx"
@@ -22,6 +23,9 @@ FLOW_FILE = Path(__file__).with_name("flow.onnx")
 """`networks.lucas_kanade` as a graph: it has no weights, so it lies with the code."""
 
 _PAIRS = 4  # of frames that the flow sees at a time: their pictures stay in the cache
+_PICTURES = 8  # that PlaceNet sees at a time, likewise
+
+_Part = TypeVar("_Part")
 
 
 def available_threads() -> int:
@@ -35,9 +39,8 @@ class OnnxBackend:
     """`Backend` on ``detector.onnx``, ``descriptor.onnx``, ``refiner.onnx`` and, if they are there, ``beat.onnx`` and
     ``placer.onnx`` (written by `training.export`).
 
-    Frames go through the detector one at a time, several side by side: its full-resolution maps then stay in
-        the
-    cache, which is faster than one batch on all threads.
+    Every network runs on one thread, on several parts of the work side by side: what it works on then stays in the
+    cache, and no thread waits for another within a layer. Frames go through the detector one at a time.
 
     Args:
         folder: of the model files.
@@ -57,10 +60,9 @@ class OnnxBackend:
         self.models: Mapping[str, str] = {name: sha256(path) for name, path in paths.items()}
         self._detector = _open(paths[DETECTOR], 1)
         self._descriptor = _open(paths[DESCRIPTOR], 1)
-        self._refiner = _open(paths[REFINER], self._threads)
-        self._beat, self._placer = (
-            _open(paths[name], self._threads) if name in paths else None for name in (BEAT, PLACER)
-        )
+        self._refiner = _open(paths[REFINER], 1)
+        self._beat = _open(paths[BEAT], self._threads) if BEAT in paths else None
+        self._placer = _open(paths[PLACER], 1) if PLACER in paths else None
         self._flow = _open(FLOW_FILE, 1)
         self._map_shapes = [tuple(output.shape[1:]) for output in self._detector.get_outputs()[3:]]
         self._size = self._detector.get_inputs()[0].shape[1:]
@@ -122,30 +124,28 @@ class OnnxBackend:
         windows: NDArray[np.intp],
     ) -> NDArray[np.float64]:
         """See `Backend.refine`."""
-        pairs, rows = neighbour_pairs(windows)
-        values = [
-            *maps,
-            points.astype(np.float32),
-            reference_points[None].astype(np.float32),
-            *descriptors,
-            pairs,
-            rows,
-        ]
-        (refined,) = self._refiner.run(None, dict(zip(self._inputs, values, strict=True)))
-        return refined.astype(np.float64)
+        start, known = points.astype(np.float32), reference_points[None].astype(np.float32)
+
+        def some(part: tuple[slice, NDArray[np.intp]]) -> NDArray[np.float32]:
+            run, group = part
+            seen = [level[run] for level in maps]
+            values = [*seen, start[run], known, *descriptors, *neighbour_pairs(group)]
+            refined: NDArray[np.float32] = self._refiner.run(
+                None, dict(zip(self._inputs, values, strict=True))
+            )[0]
+            return refined
+
+        return self._side_by_side(some, window_groups(windows, self._threads)).astype(np.float64)
 
     def flow(self, reference: NDArray[np.uint8], target: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See `Backend.flow`."""
-        starts = range(0, len(reference), _PAIRS)
 
-        def some(start: int) -> NDArray[np.float32]:
-            run = slice(start, start + _PAIRS)
+        def some(run: slice) -> NDArray[np.float32]:
             inputs = {"reference": reference[run], "target": target[run]}
             flow: NDArray[np.float32] = self._flow.run(None, inputs)[0]
             return flow
 
-        with ThreadPoolExecutor(self._threads) as pool:
-            return np.concatenate(list(pool.map(some, starts)))
+        return self._side_by_side(some, _runs(len(reference), _PAIRS))
 
     def see_beat(self, pictures: NDArray[np.uint8], heights: NDArray[np.float64]) -> Beat:
         """See `Backend.see_beat`."""
@@ -155,8 +155,24 @@ class OnnxBackend:
     def place(self, pictures: NDArray[np.uint8], beat: Beat) -> NDArray[np.float64]:
         """See `Backend.place`."""
         assert self._placer is not None, "asked for only if can_place"
-        (places,) = self._placer.run(None, {"pictures": pictures, "beat": beat})
-        return places.astype(np.float64)
+        placer = self._placer
+
+        def some(run: slice) -> NDArray[np.float32]:
+            places: NDArray[np.float32] = placer.run(None, {"pictures": pictures[run], "beat": beat})[0]
+            return places
+
+        return self._side_by_side(some, _runs(len(pictures), _PICTURES)).astype(np.float64)
+
+    def _side_by_side(
+        self, work: Callable[[_Part], NDArray[np.float32]], parts: Sequence[_Part]
+    ) -> NDArray[np.float32]:
+        """What comes of all parts, one after another, worked out on all threads."""
+        with ThreadPoolExecutor(self._threads) as pool:
+            return np.concatenate(list(pool.map(work, parts)))
+
+
+def _runs(length: int, size: int) -> list[slice]:
+    return [slice(start, start + size) for start in range(0, length, size)]
 
 
 def _open(path: Path, threads: int) -> ort.InferenceSession:
