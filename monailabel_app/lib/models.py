@@ -18,7 +18,7 @@ from lib.refusal import Refusal, not_found
 from lib.settings import Settings
 
 FACTS = "version.json"
-WEIGHTS = ("sknet.pt", "trnet.pt", "detector.onnx", "descriptor.onnx", "refiner.onnx")
+WEIGHTS = ("sknet.pt", "trnet.pt", "detector.onnx", "descriptor.onnx", "refiner.onnx", "tissue.onnx")
 PLACENET = ("placenet.pt", "beat.onnx", "placer.onnx")
 """A version has them if its tracks are better for them."""
 

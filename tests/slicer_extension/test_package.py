@@ -49,9 +49,8 @@ def test_every_file_of_the_module_travels(installed):
 def test_engine_weights_and_sample_travel(installed):
     engine = installed / "EchoKeypointsLib" / "engine" / "echo_keypoints"
     assert files(ROOT / "monai_bundle" / "echo_keypoints") <= files(engine)
-    assert {"detector.onnx", "descriptor.onnx", "refiner.onnx", "beat.onnx", "placer.onnx"} == files(
-        engine / "weights"
-    )
+    graphs = ("detector", "descriptor", "refiner", "tissue", "beat", "placer")
+    assert {f"{name}.onnx" for name in graphs} == files(engine / "weights")
     assert (installed / "Resources" / "Sample" / "plax_phantom.dcm").is_file()
 
 

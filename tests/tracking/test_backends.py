@@ -5,18 +5,22 @@ import pytest
 import torch
 from oracle import coded_clip
 
+from echo_keypoints.data.phantoms import VALIDATION_SEED
+from echo_keypoints.data.simulation import simulate_clip
 from echo_keypoints.errors import ModelError
+from echo_keypoints.evaluation.cases import exact_case
 from echo_keypoints.networks.placenet import PlaceNet
 from echo_keypoints.networks.sknet import SKNet
 from echo_keypoints.networks.trnet import TRNet
 from echo_keypoints.networks.weights import save_weights
 from echo_keypoints.tracking import load_backend, track_clip
+from echo_keypoints.tracking.backends.onnx_backend import OnnxBackend
 from echo_keypoints.tracking.backends.torch_backend import TorchBackend
 from echo_keypoints.tracking.context import temporal_context
 from echo_keypoints.tracking.steady import HEIGHT, WIDTH
-from echo_keypoints.training.export import cloudy_frames, export_models
+from echo_keypoints.training.export import cloudy_frames, export_models, export_onnx
 
-NEEDED = ("detector.onnx", "descriptor.onnx", "refiner.onnx")
+NEEDED = ("detector.onnx", "descriptor.onnx", "refiner.onnx", "tissue.onnx")
 
 
 @pytest.fixture(scope="module")
@@ -53,10 +57,11 @@ def test_onnx_and_torch_give_the_same_tracks(models, networks):
     np.testing.assert_allclose(one.spread_px, other.spread_px, atol=0.05)
     for ours, theirs in zip(one.maps, other.maps, strict=True):
         np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-3)
-    assert one.tissue.shape == (4, 2, 56, 56) and one.tissue.dtype == other.tissue.dtype == np.uint8
-    assert len(np.unique(one.tissue[:, 0])) > 2 and one.tissue[:, 0].max() < 8
-    assert (one.tissue[:, 0] == other.tissue[:, 0]).mean() > 0.999
-    np.testing.assert_allclose(one.tissue[:, 1].astype(int), other.tissue[:, 1], atol=1)
+    tissue, again = (backend.label(frames, contexts) for backend in (onnx, torch_backend))
+    assert tissue.shape == (4, 2, 56, 56) and tissue.dtype == again.dtype == np.uint8
+    assert len(np.unique(tissue[:, 0])) > 2 and tissue[:, 0].max() < 8
+    assert (tissue[:, 0] == again[:, 0]).mean() > 0.999
+    np.testing.assert_allclose(tissue[:, 1].astype(int), again[:, 1], atol=1)
     clip = coded_clip(26)
     tracks = [track_clip(clip, backend, reference=4) for backend in (onnx, torch_backend)]
     np.testing.assert_allclose(tracks[0].points_px, tracks[1].points_px, atol=0.05)
@@ -97,7 +102,8 @@ def test_weights_without_placenet_leave_the_track_where_it_is(models, tmp_path, 
     options = {"device": "cpu"} if name == "torch" else {"threads": 1}
     whole, without = (load_backend(name, folder, **options) for folder in (models, tmp_path))
     assert whole.can_place and not without.can_place
-    clip = coded_clip(13)
+    made = simulate_clip(VALIDATION_SEED, frame_count=13)
+    clip = exact_case("phantom", made.video, made.points, made.phase, made.times_s, made.mm_per_px).clip
     expected = track_clip(clip, whole, placement=False).points_px
     np.testing.assert_allclose(track_clip(clip, without).points_px, expected, atol=1e-9)
     assert np.abs(track_clip(clip, whole).points_px - expected).max() > 1
@@ -115,18 +121,23 @@ def test_half_of_placenet_is_not_enough(models, tmp_path):
 
 def test_tissues_are_those_of_the_network(networks):
     frames = cloudy_frames(2)
+    contexts = [temporal_context(frames)] * 2
     with torch.no_grad():
-        logits = networks[0].forward_with_aids(torch.from_numpy(frames)[:, None] / 255)[1]
+        shown = torch.from_numpy(frames)[:, None] / 255, torch.from_numpy(np.stack(contexts))
+        logits = networks[0].forward_with_aids(*shown)[1]
     certainty, label = logits.softmax(1).max(1)
-    seen = TorchBackend(*networks).detect(frames).tissue
+    seen = TorchBackend(*networks).label(frames, contexts)
     assert (seen[:, 0] == label.numpy()).mean() > 0.999
     np.testing.assert_allclose(seen[:, 1] / 255, certainty, atol=0.006)
 
 
-def test_a_network_without_labels_says_so(networks):
-    silent = TorchBackend(SKNet.from_preset("small").eval(), networks[1])
-    assert silent.detect(cloudy_frames(2)).tissue.shape == (2, 2, 56, 56)
-    assert not silent.detect(cloudy_frames(2)).tissue.any()
+def test_a_network_without_labels_says_so(networks, tmp_path):
+    sknet = SKNet.from_preset("small").eval()
+    export_onnx(sknet, networks[1], tmp_path)
+    frames = cloudy_frames(2)
+    for silent in (TorchBackend(sknet, networks[1]), OnnxBackend(tmp_path, threads=1)):
+        tissue = silent.label(frames, [temporal_context(frames)] * 2)
+        assert tissue.shape == (2, 2, 56, 56) and tissue.dtype == np.uint8 and not tissue.any()
 
 
 def test_files_of_another_version_give_one_sentence(models, tmp_path):

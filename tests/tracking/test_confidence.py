@@ -36,7 +36,7 @@ def scene():
 def features(frames, points, detected, peak=1.0, spread_px=5.0, seen=None):
     references = np.zeros((len(points), 4), int)
     ones = np.ones((len(points), 4))
-    detections = Detections(detected, peak * ones, spread_px * ones, (), np.zeros((0, 2, 56, 56), np.uint8))
+    detections = Detections(detected, peak * ones, spread_px * ones, ())
     track = Placement(points, detected if seen is None else seen)
     return confidence_features(lambda a, b: frames[a:b], track, references, detections)
 

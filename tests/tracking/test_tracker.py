@@ -52,7 +52,7 @@ def test_a_long_clip_gives_the_same_track_with_bounded_memory():
     assert kept.largest_call == 300 and streamed.largest_call <= 48
     np.testing.assert_allclose(other.points_px, one.points_px, atol=0.05)
     assert other.surroundings == one.surroundings and one.surroundings["certainty"] > 0.2
-    assert len(open_session(coded_clip(300), kept).detections.tissue) == 256
+    assert len(open_session(coded_clip(300), kept).tissue) == 24
 
 
 def test_iterations_and_reference_can_be_chosen():

@@ -10,8 +10,11 @@ from echo_keypoints.losses import gaussian_heatmaps
 from echo_keypoints.networks import FlowNet, PlaceNet, SKNet, TRNet
 from echo_keypoints.networks.placenet import SHARPNESS
 from echo_keypoints.tracking.context import temporal_context
+from echo_keypoints.tracking.decode import REACH
 from echo_keypoints.tracking.steady import HEIGHT, WIDTH
+from echo_keypoints.tracking.tone import lifted
 from echo_keypoints.training.flow import FlowObjective
+from echo_keypoints.training.objective import lifted_grey
 from echo_keypoints.training.placenet import PlaceNetObjective
 from echo_keypoints.training.pseudo import ChainedFlow, DirectFlow
 from echo_keypoints.training.sknet import SKNetObjective, distance_loss, position_loss
@@ -302,15 +305,15 @@ def test_untrained_trnet_starts_from_the_detection_in_the_most_confident_frame(t
     batch = {**clip_batch(24), "points": torch.zeros(1, 24, 4, 2)}
     with torch.no_grad():
         points = trnet_objective.eval()(batch)["points"]
-        frames = batch["frames"][0].float() / 255
-        context = torch.from_numpy(temporal_context(batch["frames"][0, :, 0].numpy()))
+        frames = lifted_grey(batch["frames"])
+        context = torch.from_numpy(temporal_context(lifted(batch["frames"][0, :, 0].numpy())))
         heatmaps = trnet_objective.sknet(frames, context.expand(24, -1, -1, -1))
     assert points.shape == (1, 24, 4, 2) and torch.isfinite(points).all()
     reference = int(heatmaps.amax((2, 3)).sum(1).argmax())
     for landmark, heat in enumerate(heatmaps[reference]):
         row, column = divmod(int(heat.argmax()), 64)
         distance = points[0, reference, landmark] - torch.tensor([column, row])
-        assert distance.abs().max() <= 1.01  # the sub-pixel step
+        assert distance.norm() < REACH  # of the mean around the peak, far off in the flat maps of chance weights
 
 
 def test_a_clip_shorter_than_the_window_is_refused(trnet_objective):

@@ -199,14 +199,20 @@ class SKNet(nn.Module):
             x: ``(B, in_channels, H, W)`` in [0, 1], H and W divisible by 16.
             context: ``(B, context_channels, H, W)``; None (or zeros) where it is not known.
         """
-        if self.context_channels:  # else the context is not looked at
-            if context is None:
-                context = x.new_zeros((x.shape[0], self.context_channels, *x.shape[2:]))
-            x = torch.cat((x, context), dim=1)
-        if self.finest is None:
-            return self.trunk(x)
-        coarse = self.trunk(F.avg_pool2d(x, 2))
-        return [self.finest(x, coarse[0]), *coarse]
+        x = self._with_context(x, context)
+        coarse = self._coarse(x)
+        return coarse if self.finest is None else [self.finest(x, coarse[0]), *coarse]
+
+    def _with_context(self, x: Tensor, context: Tensor | None) -> Tensor:
+        if not self.context_channels:
+            return x
+        if context is None:
+            context = x.new_zeros((x.shape[0], self.context_channels, *x.shape[2:]))
+        return torch.cat((x, context), dim=1)
+
+    def _coarse(self, x: Tensor) -> list[Tensor]:
+        """The trunk's streams."""
+        return self.trunk(x if self.finest is None else F.avg_pool2d(x, 2))
 
     def features(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Heat-maps ``(B, landmarks, H, W)`` and the context features F_cp at strides 1, 2, 4, 8; see `streams`."""
@@ -225,7 +231,11 @@ class SKNet(nn.Module):
         """
         if self.tissue_heads is None:
             raise ValueError("this SKNet was built without tissue_classes")
-        return _vote(self.tissue_heads, streams[2:])
+        return _vote(self.tissue_heads, streams[-len(self.tissue_heads) :])
+
+    def label(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """`tissue` of frames in half the time: the full-resolution stream has no vote on it; see `streams`."""
+        return self.tissue(self._coarse(self._with_context(x, context)))
 
     def valves(self, streams: Sequence[Tensor]) -> Tensor | None:
         """Logits ``(B, valve_points, H/4, W/4)`` of where the valve's points are; None if it is not asked for them."""

@@ -57,8 +57,9 @@ class Session:
         backend: the networks.
         letterbox: original pixels ↔ model space.
         spool: the frames in model space.
-        contexts: what the beats around them look like.
+        contexts: what the detector sees: the frames, and what the beats around them look like.
         detections: of all frames; without maps where these are too large to keep.
+        tissue: `Backend.label` of the frames of `surroundings.tissue_frames`.
         chunk: frames whose maps are in memory at once.
     """
 
@@ -68,6 +69,7 @@ class Session:
     spool: FrameSpool
     contexts: ClipContext
     detections: Detections
+    tissue: NDArray[np.uint8]
     chunk: int
     _motion: Motion = field(init=False, repr=False)
     _last: _Automatic | None = field(default=None, init=False, repr=False)
@@ -202,7 +204,7 @@ class Session:
             detections_px=self.letterbox.to_original(seen.points),
             placements_px=self.letterbox.to_original(track.seen),
             features=features,
-            surroundings=surroundings(seen.tissue, points),
+            surroundings=surroundings(self.tissue, points),
             letterbox=self.letterbox,
             backend=self.backend.name,
             models=dict(self.backend.models),
@@ -349,4 +351,4 @@ class Session:
     def _maps(self, start: int, stop: int) -> Maps:
         if self.detections.maps:
             return tuple(level[start:stop] for level in self.detections.maps)
-        return self.backend.detect(self.spool.read(start, stop), self.contexts.of(start, stop)).maps
+        return self.backend.detect(self.contexts.read(start, stop), self.contexts.of(start, stop)).maps

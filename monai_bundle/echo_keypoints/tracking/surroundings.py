@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from echo_keypoints.anatomy import SEGMENTS, TISSUES
 
-TISSUE_FRAMES = 256
-"""Labels of so many frames of a clip are kept, evenly spread."""
+TISSUE_FRAMES = 24
+"""So many frames of a clip are labelled, evenly spread: with half of them a short axis passed for a long one."""
 
 _STRIDE = 4
 _LAYERS = [TISSUES.index(name) for name in ("septum", "LV", "posterior wall")]
@@ -25,7 +25,7 @@ _ATRIUM_FROM, _AORTA_TO = -0.1, 0.4  # down the calliper, in diameters from the 
 _LEAST_PX = 2.0
 
 Labels = NDArray[np.uint8]
-"""``(2, h, w)`` or ``(N, 2, h, w)``: label and certainty (`Detections.tissue`)."""
+"""``(2, h, w)`` or ``(N, 2, h, w)``: label and certainty (`Backend.label`)."""
 
 
 def tissue_frames(count: int) -> NDArray[np.intp]:

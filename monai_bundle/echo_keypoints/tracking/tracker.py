@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import chain, islice
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from echo_keypoints.clip import Clip, ClipHeader, ClipSource
 from echo_keypoints.errors import ClipError
@@ -21,6 +21,7 @@ from echo_keypoints.tracking.region import REGION_FRAMES, scan_region
 from echo_keypoints.tracking.session import Progress, Session
 from echo_keypoints.tracking.spool import FrameSpool
 from echo_keypoints.tracking.surroundings import tissue_frames
+from echo_keypoints.tracking.tone import lifted
 from echo_keypoints.tracking.track import Tracking
 
 MAPS_BYTES = 288 * 1024 * 1024
@@ -100,13 +101,14 @@ def open_session(
     header, letterbox, spool = _read(source, progress)
     try:
         keep = len(spool) * backend.map_bytes <= maps_bytes
-        contexts = ClipContext(spool.read, header.frame_times_s)
-        detections = _detect(backend, spool, contexts, keep, progress)
+        contexts = ClipContext(lambda start, stop: lifted(spool.read(start, stop)), header.frame_times_s)
+        detections = _detect(backend, contexts, len(spool), keep, progress)
+        tissue = _tissue(backend, ClipContext(spool.read, header.frame_times_s), len(spool))
     except BaseException:
         spool.close()
         raise
     chunk = len(spool) if keep else maps_bytes // backend.map_bytes
-    return Session(header, backend, letterbox, spool, contexts, detections, chunk)
+    return Session(header, backend, letterbox, spool, contexts, detections, tissue, chunk)
 
 
 def _read(source: ClipSource, progress: Progress | None) -> tuple[ClipHeader, LetterBox, FrameSpool]:
@@ -150,14 +152,13 @@ def _with_r_waves(header: ClipHeader, trace: EcgTrace) -> ClipHeader:
 
 def _detect(
     backend: Backend,
-    spool: FrameSpool,
     contexts: ClipContext,
+    total: int,
     keep_maps: bool,
     progress: Progress | None,
 ) -> Detections:
     """Detect in all frames; a clip whose maps are not kept goes through in blocks."""
-    total, done = len(spool), 0
-    looked_at = tissue_frames(total)
+    done = 0
 
     def advance(count: int) -> None:
         nonlocal done
@@ -166,14 +167,19 @@ def _detect(
             progress("detect", done, total)
 
     if keep_maps:
-        whole = backend.detect(spool.read(0, total), contexts.of(0, total), advance)
-        return replace(whole, tissue=whole.tissue[looked_at])
+        return backend.detect(contexts.read(0, total), contexts.of(0, total), advance)
     starts = range(0, total, _DETECT_BLOCK)
     blocks = []
     for start in starts:
         stop = min(start + _DETECT_BLOCK, total)
-        seen = backend.detect(spool.read(start, stop), contexts.of(start, stop), advance)
-        inside = looked_at[(looked_at >= start) & (looked_at < stop)] - start
-        blocks.append((seen.points, seen.peak, seen.spread_px, seen.tissue[inside]))
-    points, peak, spread_px, tissue = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
-    return Detections(points, peak, spread_px, (), tissue)
+        seen = backend.detect(contexts.read(start, stop), contexts.of(start, stop), advance)
+        blocks.append((seen.points, seen.peak, seen.spread_px))
+    points, peak, spread_px = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+    return Detections(points, peak, spread_px, ())
+
+
+def _tissue(backend: Backend, contexts: ClipContext, total: int) -> NDArray[np.uint8]:
+    """Label the tissue in frames as they are: where dark greys are lifted, other views look like long axes."""
+    chosen = [int(frame) for frame in tissue_frames(total)]
+    frames = np.concatenate([contexts.read(frame, frame + 1) for frame in chosen])
+    return backend.label(frames, [contexts.of(frame, frame + 1)[0] for frame in chosen])

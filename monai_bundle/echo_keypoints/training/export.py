@@ -21,12 +21,13 @@ from echo_keypoints.networks.sknet import SKNet
 from echo_keypoints.networks.trnet import TRNet
 from echo_keypoints.networks.weights import load_weights
 from echo_keypoints.tracking.backends.base import Backend
-from echo_keypoints.tracking.backends.detector import Detector
+from echo_keypoints.tracking.backends.detector import Detector, Labeller
 from echo_keypoints.tracking.backends.onnx_backend import (
     BEAT,
     DESCRIPTOR,
     DETECTOR,
     FLOW_FILE,
+    LABELLER,
     PLACER,
     REFINER,
     OnnxBackend,
@@ -109,7 +110,7 @@ class PlacerGraph(nn.Module):
 
 
 def export_onnx(sknet: SKNet, trnet: TRNet, folder: Path) -> None:
-    """Write ``detector.onnx``, ``descriptor.onnx`` and ``refiner.onnx``.
+    """Write ``detector.onnx``, ``tissue.onnx``, ``descriptor.onnx`` and ``refiner.onnx``.
 
     Args:
         sknet: trained detector, on the CPU.
@@ -121,7 +122,7 @@ def export_onnx(sknet: SKNet, trnet: TRNet, folder: Path) -> None:
     frames = torch.from_numpy(cloudy_frames(trnet.window))
     with torch.no_grad():
         contexts = torch.from_numpy(temporal_context(frames.numpy())).repeat(len(frames), 1, 1, 1)
-        points, _, _, *maps, _ = detector(frames, contexts)
+        points, _, _, *maps = detector(frames, contexts)
         # Contiguous copies: the exporter would otherwise tie the inputs to each other.
         first = [level[:1].clone() for level in maps]
         reference = points[:1].clone()
@@ -135,7 +136,15 @@ def export_onnx(sknet: SKNet, trnet: TRNet, folder: Path) -> None:
         detector,
         (two, contexts[:2].clone()),
         ["frames", "contexts"],
-        ["points", "peak", "spread_px", *levels, "tissue"],
+        ["points", "peak", "spread_px", *levels],
+        ({0: batch}, {0: batch}),
+    )
+    _write(
+        folder / LABELLER,
+        Labeller(sknet).eval(),
+        (two, contexts[:2].clone()),
+        ["frames", "contexts"],
+        ["tissue"],
         ({0: batch}, {0: batch}),
     )
     _write(folder / DESCRIPTOR, DescriptorGraph(trnet), ([*first, reference],), [*levels, "points"], known)

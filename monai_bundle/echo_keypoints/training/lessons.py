@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 from echo_keypoints.networks.sknet import SKNet
 from echo_keypoints.results.files import atomic_path
 from echo_keypoints.tracking.backends.detector import HeatmapDecoder
-from echo_keypoints.training.objective import frozen, grey
+from echo_keypoints.training.objective import frozen, lifted_grey
 from echo_keypoints.training.starts import StartVariety
 
 GAMMA = 0.35
@@ -89,7 +89,7 @@ class Lessons(Dataset[dict[str, Tensor]]):
     @torch.no_grad()
     def _teach(self, number: int) -> dict[str, Tensor]:
         frames = self.clips[number]["frames"]
-        detections, peaks = self._detect(grey(frames[None]))
+        detections, peaks = self._detect(lifted_grey(frames[None]))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(number)
             index = self.variety.references(peaks[None])

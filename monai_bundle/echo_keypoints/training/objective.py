@@ -6,12 +6,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+
+from echo_keypoints.tracking.tone import lifted
 
 Batch = Mapping[str, Tensor]
 Terms = dict[str, Tensor]
 Network = TypeVar("Network", bound=nn.Module)
+
+_LIFTED = torch.from_numpy(lifted(np.arange(256, dtype=np.uint8)))
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 """Names of the arithmetic of the networks; losses are always computed in float32."""
@@ -54,6 +59,11 @@ class Objective(nn.Module, ABC):
 def grey(frames: Tensor) -> Tensor:
     """``(B, F, 1, S, S)`` uint8 → ``(B * F, 1, S, S)`` float32 in [0, 1], channels last in memory."""
     return (frames.flatten(0, 1).float() / 255).contiguous(memory_format=torch.channels_last)
+
+
+def lifted_grey(frames: Tensor) -> Tensor:
+    """`grey` of the frames as the detector is shown them (`tracking.tone`)."""
+    return grey(_LIFTED.to(frames.device)[frames.long()])
 
 
 def frozen(network: Network) -> Network:

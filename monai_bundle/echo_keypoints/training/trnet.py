@@ -12,7 +12,7 @@ from echo_keypoints.losses import TrajectoryLoss
 from echo_keypoints.networks.sknet import SKNet
 from echo_keypoints.networks.trnet import Maps, TRNet
 from echo_keypoints.tracking.backends.detector import HeatmapDecoder
-from echo_keypoints.training.objective import Batch, Objective, Terms, frozen, grey
+from echo_keypoints.training.objective import Batch, Objective, Terms, frozen, lifted_grey
 from echo_keypoints.training.starts import StartVariety, cleaned, most_confident
 
 
@@ -113,7 +113,7 @@ class TRNetObjective(Objective):
     def _plan(self, frames: Tensor) -> Plan:
         """Decide on references, points, windows and first estimates in clips ``(B, F, 1, S, S)`` uint8."""
         clips, length, _, size, _ = frames.shape
-        flat = grey(frames)
+        flat = lifted_grey(frames)
         with self.autocast(flat):
             heatmaps, features = self.sknet.features(flat, _contexts(flat, clips))
         points, peaks, _ = self.decoder(heatmaps)
@@ -137,8 +137,8 @@ class TRNetObjective(Objective):
         clips, length = frames.shape[:2]
         window = self._windows(clips, length, frames.device)
         wanted = torch.cat((window, index[:, None]), dim=1)  # (B, T + 1)
-        contexts = _contexts(grey(frames), clips).unflatten(0, (clips, -1))[:, : wanted.shape[1]]
-        flat = grey(frames[torch.arange(clips, device=frames.device)[:, None], wanted])
+        contexts = _contexts(lifted_grey(frames), clips).unflatten(0, (clips, -1))[:, : wanted.shape[1]]
+        flat = lifted_grey(frames[torch.arange(clips, device=frames.device)[:, None], wanted])
         with self.autocast(flat):
             _, features = self.sknet.features(flat, contexts.flatten(0, 1))
         estimates = self._estimates(cleaned(batch["detections"], batch["peaks"]), index, batch["queries"])

@@ -32,15 +32,12 @@ class Detections:
         peak: ``(N, 4)`` float64, height of the heat-map; about 1 for a landmark that is clearly seen.
         spread_px: ``(N, 4)`` float64, sigma of the heat-map in model pixels.
         maps: TR-net's maps of these frames.
-        tissue: ``(N, 2, 56, 56)`` uint8 at stride 4: which of `anatomy.TISSUES` is seen, and how surely, 0 to 255;
-            all 0 where the network does not tell. Of a whole clip only those of `surroundings.tissue_frames`.
     """
 
     points: NDArray[np.float64]
     peak: NDArray[np.float64]
     spread_px: NDArray[np.float64]
     maps: Maps
-    tissue: NDArray[np.uint8]
 
 
 class Backend(Protocol):
@@ -81,6 +78,19 @@ class Backend(Protocol):
             frames: ``(N, 224, 224)``.
             contexts: ``(2, 224, 224)`` of the beat around each of them (`tracking.context`), if known.
             progress: told how many more frames are done.
+        """
+        ...
+
+    def label(self, frames: NDArray[np.uint8], contexts: Sequence[NDArray[np.float32]]) -> NDArray[np.uint8]:
+        """Label the tissue that frames show.
+
+        Args:
+            frames: ``(N, 224, 224)``.
+            contexts: ``(2, 224, 224)`` of the beat around each of them.
+
+        Returns:
+            ``(N, 2, 56, 56)`` at stride 4: which of `anatomy.TISSUES` is seen, and how surely, 0 to 255; all 0 where
+            the network does not tell.
         """
         ...
 

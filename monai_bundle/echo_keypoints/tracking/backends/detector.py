@@ -1,4 +1,5 @@
-"""SK-net, decoding and TR-net's encoder in one module: ``detector.onnx``, and what torch runs too."""
+"""SK-net, decoding and TR-net's encoder in one module, ``detector.onnx``, and SK-net's labels of tissue,
+``tissue.onnx``: what torch runs too."""
 
 from __future__ import annotations
 
@@ -77,16 +78,37 @@ class Detector(nn.Module):
             contexts: ``(N, 2, H, W)`` float32, zeros where not known (`tracking.context`).
 
         Returns:
-            Points ``(N, 4, 2)``, peak ``(N, 4)``, spread ``(N, 4)``, then the maps, and last the tissue
-            ``(N, 2, H/4, W/4)`` uint8 (`Detections.tissue`), zeros from an SK-net without that head.
+            Points ``(N, 4, 2)``, peak ``(N, 4)``, spread ``(N, 4)``, then the maps.
         """
         x = frames.unsqueeze(1).float() / 255
         streams = self.sknet.streams(x, contexts)
         maps = self.trnet.encode(x, tuple(streams[: len(STRIDES)]))
-        return *self.decoder(self.sknet.landmarks(streams)), *maps, self._tissue(streams)
+        return *self.decoder(self.sknet.landmarks(streams)), *maps
 
-    def _tissue(self, streams: list[Tensor]) -> Tensor:
+
+class Labeller(nn.Module):
+    """What SK-net takes for which tissue.
+
+    Args:
+        sknet: the static detector.
+    """
+
+    def __init__(self, sknet: SKNet) -> None:
+        super().__init__()
+        self.sknet = sknet
+
+    def forward(self, frames: Tensor, contexts: Tensor) -> Tensor:
+        """Label tissue.
+
+        Args:
+            frames: ``(N, H, W)`` uint8.
+            contexts: ``(N, 2, H, W)`` float32, zeros where not known.
+
+        Returns:
+            ``(N, 2, H/4, W/4)`` uint8, see `Backend.label`; zeros from an SK-net without that head.
+        """
+        x = frames.unsqueeze(1).float() / 255
         if self.sknet.tissue_heads is None:
-            return torch.zeros_like(streams[2][:, :1]).repeat(1, 2, 1, 1).to(torch.uint8)
-        certainty, label = self.sknet.tissue(streams).float().softmax(dim=1).max(dim=1)
+            return (0 * (x + contexts)[:, :, ::4, ::4]).to(torch.uint8)
+        certainty, label = self.sknet.label(x, contexts).float().softmax(dim=1).max(dim=1)
         return torch.stack((label.to(torch.uint8), (255 * certainty).to(torch.uint8)), dim=1)

@@ -17,7 +17,7 @@ from echo_keypoints.tracking.backends.base import Beat, Descriptors, Detections,
 from echo_keypoints.tracking.context import CONTEXT_CHANNELS
 from echo_keypoints.tracking.windows import neighbour_pairs, window_groups
 
-DETECTOR, DESCRIPTOR, REFINER = "detector.onnx", "descriptor.onnx", "refiner.onnx"
+DETECTOR, DESCRIPTOR, REFINER, LABELLER = "detector.onnx", "descriptor.onnx", "refiner.onnx", "tissue.onnx"
 BEAT, PLACER = "beat.onnx", "placer.onnx"
 FLOW_FILE = Path(__file__).with_name("flow.onnx")
 """`networks.lucas_kanade` as a graph: it has no weights, so it lies with the code."""
@@ -26,6 +26,7 @@ _PAIRS = 4  # of frames that the flow sees at a time: their pictures stay in the
 _PICTURES = 8  # that PlaceNet sees at a time, likewise
 
 _Part = TypeVar("_Part")
+_Value = TypeVar("_Value", bound=np.generic)
 
 
 def available_threads() -> int:
@@ -36,8 +37,8 @@ def available_threads() -> int:
 
 
 class OnnxBackend:
-    """`Backend` on ``detector.onnx``, ``descriptor.onnx``, ``refiner.onnx`` and, if they are there, ``beat.onnx`` and
-    ``placer.onnx`` (written by `training.export`).
+    """`Backend` on ``detector.onnx``, ``descriptor.onnx``, ``refiner.onnx``, ``tissue.onnx`` and, if they are there,
+    ``beat.onnx`` and ``placer.onnx`` (written by `training.export`).
 
     Every network runs on one thread, on several parts of the work side by side: what it works on then stays in the
     cache, and no thread waits for another within a layer. Frames go through the detector one at a time.
@@ -54,11 +55,12 @@ class OnnxBackend:
 
     def __init__(self, folder: Path, threads: int | None = None) -> None:
         self._threads = threads or available_threads()
-        paths = {name: model_file(folder, name) for name in (DETECTOR, DESCRIPTOR, REFINER)}
+        paths = {name: model_file(folder, name) for name in (DETECTOR, DESCRIPTOR, REFINER, LABELLER)}
         if any((folder / name).is_file() for name in (BEAT, PLACER)):
             paths.update({name: model_file(folder, name) for name in (BEAT, PLACER)})
         self.models: Mapping[str, str] = {name: sha256(path) for name, path in paths.items()}
         self._detector = _open(paths[DETECTOR], 1)
+        self._labeller = _open(paths[LABELLER], 1)
         self._descriptor = _open(paths[DESCRIPTOR], 1)
         self._refiner = _open(paths[REFINER], 1)
         self._beat = _open(paths[BEAT], self._threads) if BEAT in paths else None
@@ -68,9 +70,8 @@ class OnnxBackend:
         self._size = self._detector.get_inputs()[0].shape[1:]
         self._inputs = [node.name for node in self._refiner.get_inputs()]
         self.window = int(self._refiner.get_inputs()[-1].shape[1])
-        if self._detector.get_outputs()[-1].name != "tissue":
+        if not self._map_shapes or not self._detector.get_outputs()[-1].name.startswith("map_"):
             raise ModelError(f"{DETECTOR} is of another version; install the package again.")
-        self._tissue_shape = self._map_shapes.pop()
 
     @property
     def map_bytes(self) -> int:
@@ -94,19 +95,28 @@ class OnnxBackend:
         count = len(frames)
         points, peak, spread = np.empty((count, 4, 2)), np.empty((count, 4)), np.empty((count, 4))
         maps = tuple(np.empty((count, *shape), np.float32) for shape in self._map_shapes)
-        tissue = np.empty((count, *self._tissue_shape), np.uint8)
 
         def one(index: int) -> None:
             inputs = {"frames": frames[index : index + 1], "contexts": contexts[index][None]}
             outputs = self._detector.run(None, inputs)
-            for target, value in zip((points, peak, spread, *maps, tissue), outputs, strict=True):
+            for target, value in zip((points, peak, spread, *maps), outputs, strict=True):
                 target[index] = value[0]
 
         with ThreadPoolExecutor(self._threads) as pool:
             for _ in pool.map(one, range(count)):
                 if progress:
                     progress(1)
-        return Detections(points, peak, spread, maps, tissue)
+        return Detections(points, peak, spread, maps)
+
+    def label(self, frames: NDArray[np.uint8], contexts: Sequence[NDArray[np.float32]]) -> NDArray[np.uint8]:
+        """See `Backend.label`."""
+
+        def one(index: int) -> NDArray[np.uint8]:
+            inputs = {"frames": frames[index : index + 1], "contexts": contexts[index][None]}
+            tissue: NDArray[np.uint8] = self._labeller.run(None, inputs)[0]
+            return tissue
+
+        return self._side_by_side(one, range(len(frames)))
 
     def describe(self, maps: Maps, index: int, points: NDArray[np.float64]) -> Descriptors:
         """Remember the landmarks ``(4, 2)`` of one frame of the maps."""
@@ -164,8 +174,8 @@ class OnnxBackend:
         return self._side_by_side(some, _runs(len(pictures), _PICTURES)).astype(np.float64)
 
     def _side_by_side(
-        self, work: Callable[[_Part], NDArray[np.float32]], parts: Sequence[_Part]
-    ) -> NDArray[np.float32]:
+        self, work: Callable[[_Part], NDArray[_Value]], parts: Sequence[_Part]
+    ) -> NDArray[_Value]:
         """What comes of all parts, one after another, worked out on all threads."""
         with ThreadPoolExecutor(self._threads) as pool:
             return np.concatenate(list(pool.map(work, parts)))

@@ -17,7 +17,7 @@ from echo_keypoints.networks.sknet import SKNet
 from echo_keypoints.networks.trnet import TRNet
 from echo_keypoints.networks.weights import load_weights
 from echo_keypoints.tracking.backends.base import Beat, Descriptors, Detections, Maps, model_file, sha256
-from echo_keypoints.tracking.backends.detector import Detector
+from echo_keypoints.tracking.backends.detector import Detector, Labeller
 from echo_keypoints.tracking.context import CONTEXT_CHANNELS
 from echo_keypoints.tracking.letterbox import MODEL_SIZE
 from echo_keypoints.tracking.windows import neighbour_pairs
@@ -54,6 +54,7 @@ class TorchBackend:
         self._device = torch.device(device)
         detector = Detector(sknet, trnet).eval().to(self._device)
         self._detector = detector.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._labeller = Labeller(sknet).eval()
         self._trnet = self._detector.trnet
         self._placenet = placenet.eval().to(self._device) if placenet else None
         self._flow = LucasKanadeFlow().eval().to(self._device)
@@ -119,7 +120,18 @@ class TorchBackend:
             if progress:
                 progress(len(batch))
         points, peak, spread = (_numpy(part) for part in outputs[:3])
-        return Detections(points, peak, spread, tuple(outputs[3:-1]), outputs[-1].cpu().numpy())
+        return Detections(points, peak, spread, tuple(outputs[3:]))
+
+    @torch.inference_mode()
+    def label(self, frames: NDArray[np.uint8], contexts: Sequence[NDArray[np.float32]]) -> NDArray[np.uint8]:
+        """See `Backend.label`."""
+        parts = []
+        for start in range(0, len(frames), _BATCH):
+            batch = torch.tensor(frames[start : start + _BATCH], device=self._device)
+            shown = torch.tensor(np.stack(contexts[start : start + _BATCH]), device=self._device)
+            with self._precision():
+                parts.append(self._labeller(batch, shown).cpu().numpy())
+        return np.concatenate(parts)
 
     @torch.inference_mode()
     def describe(self, maps: Maps, index: int, points: NDArray[np.float64]) -> Descriptors:

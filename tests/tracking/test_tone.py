@@ -1,0 +1,52 @@
+import numpy as np
+import torch
+from oracle import OracleBackend, coded_clip
+
+from echo_keypoints.data.phantoms import PhantomFrames
+from echo_keypoints.tracking import open_session
+from echo_keypoints.tracking.context import temporal_context
+from echo_keypoints.tracking.tone import GAMMA, lifted
+from echo_keypoints.training.objective import grey, lifted_grey
+
+
+def test_dark_greys_are_lifted_by_a_power_and_order_is_kept():
+    levels = np.arange(256, dtype=np.uint8)
+    out = lifted(levels)
+    np.testing.assert_allclose(out / 255, (levels / 255.0) ** GAMMA, atol=0.5 / 255)
+    assert out.dtype == np.uint8 and (out[0], out[255]) == (0, 255) and (np.diff(out.astype(int)) >= 0).all()
+    np.testing.assert_array_equal(lifted(levels.reshape(4, 8, 8)), out.reshape(4, 8, 8))
+
+
+class Witness(OracleBackend):
+    """Remembers what it was shown."""
+
+    def detect(self, frames, contexts=None, progress=None):
+        self.detected_in = frames, contexts
+        return super().detect(frames, contexts, progress)
+
+    def label(self, frames, contexts):
+        self.labelled_in = frames, contexts
+        return super().label(frames, contexts)
+
+
+def test_the_detector_is_shown_lifted_frames_and_tissue_is_labelled_in_those_that_were_read():
+    clip, backend = coded_clip(40), Witness(40)
+    with open_session(clip, backend) as session:
+        raw = session.spool.read(0, 40)
+    frames, contexts = backend.detected_in
+    np.testing.assert_array_equal(frames, lifted(raw))
+    assert len(contexts) == 40 and np.ptp(contexts[0][0] - temporal_context(lifted(raw))[0]) < 0.5
+    frames, contexts = backend.labelled_in
+    assert len(frames) == len(contexts) == 24
+    np.testing.assert_array_equal(frames[[0, -1]], raw[[0, -1]])
+    assert contexts[0][0].mean() < temporal_context(lifted(raw))[0].mean() - 0.05
+
+
+def test_training_shows_what_inference_shows():
+    item = PhantomFrames(1, 4, 64, context_frames=4, tissue=False)[0]
+    image = item["image"][None]
+    table = torch.from_numpy(lifted(np.arange(256, dtype=np.uint8)))
+    torch.testing.assert_close(lifted_grey(image), grey(table[image.long()]))
+    seen = lifted_grey(image)[:, 0]
+    torch.testing.assert_close(item["context"][0], seen.mean(dim=0), atol=1e-5, rtol=0)
+    torch.testing.assert_close(item["context"][1], seen.std(dim=0, correction=0), atol=1e-4, rtol=0)
