@@ -189,11 +189,7 @@ class _Finder:
             i for i in range(first, stop) if self._is_trough(i) or (i == last and not self._falls_steeply(i))
         ]
         fall = self.values[ed.frame] - self.values[first:stop].min(initial=self.values[ed.frame])
-        deep = [
-            i
-            for i in troughs
-            if self.values[ed.frame] - self.values[i] >= max(_DEEP * fall, _HEIGHT * self.motion)
-        ]
+        deep = [i for i in troughs if self._is_contracted(ed, i, _DEEP * fall)]
         if not deep:
             return Beat(ed, None, next_ed)
         index = min(deep, key=lambda i: self.values[i])
@@ -204,21 +200,26 @@ class _Finder:
         if not eds:
             return None
         index = int(np.argmin(self.values[: eds[0].frame + 1]))
-        deep = self.values[eds[0].frame] - self.values[index] >= _HEIGHT * self.motion
-        if not (deep and self._is_trough(index)):
+        if not (self._is_contracted(eds[0], index) and self._is_trough(index)):
             return None
         return Beat(eds[0], Event(index, vertex(self.times, self.values, index), "min_lvid"))
 
     def cut_systole(self, eds: list[Event]) -> Beat | None:
         """The half beat of a clip that ends before the cavity is at its smallest, as stress protocols cut them."""
         last = len(self.values) - 1
-        if not eds or self.values[last] > self.values[eds[-1].frame :].min():
+        if not eds or not self._is_contracted(eds[-1], last):
+            return None
+        if self.values[last] > self.values[eds[-1].frame :].min():
             return None
         since = self.times[last] - self.times[eds[-1].frame]
         longest = ES_WINDOW[1] * self.period if self.period else _LONGEST_SYSTOLE_S
         if not _LEAST_SYSTOLE_S <= since <= longest:
             return None
         return Beat(eds[-1], Event(last, float(self.times[last]), CLIP_END))
+
+    def _is_contracted(self, ed: Event, index: int, least: float = 0.0) -> bool:
+        """Tell whether the cavity is smaller than at an end-diastole by what a contraction takes."""
+        return bool(self.values[ed.frame] - self.values[index] >= max(least, _HEIGHT * self.motion))
 
     def _is_diastole(self, turn: Turn, before: list[Turn]) -> bool:
         """Tell whether a peak is an end-diastole and not just where the clip is cut."""
