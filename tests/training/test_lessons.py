@@ -4,6 +4,7 @@ import torch
 
 from echo_keypoints.networks import SKNet, TRNet
 from echo_keypoints.training.lessons import Lessons
+from echo_keypoints.training.objective import lifted_grey
 from echo_keypoints.training.pseudo import DirectFlow
 from echo_keypoints.training.trnet import TRNetObjective
 
@@ -89,7 +90,7 @@ def test_a_lesson_asks_what_the_teacher_itself_would(lessons):
     objective.eval()
     plan = objective._plan_lesson(batch)
     assert plan.frames.shape[0] == 2 * 25  # the windows and the references, nothing else
-    flat = batch["frames"].flatten(0, 1).float() / 255
+    flat = lifted_grey(batch["frames"])
     _, features = lessons.sknet.features(flat, _contexts(batch["frames"]))
     rows = torch.arange(24)
     assert torch.allclose(plan.frames[plan.rows[0]], flat[rows])
@@ -99,6 +100,6 @@ def test_a_lesson_asks_what_the_teacher_itself_would(lessons):
 
 
 def _contexts(frames):
-    beat = frames[:, :, 0].float() / 255
+    beat = lifted_grey(frames).unflatten(0, frames.shape[:2])[:, :, 0]
     each = torch.stack((beat.mean(1), beat.std(1, correction=0)), dim=1)
     return each.repeat_interleave(LENGTH, dim=0)

@@ -21,7 +21,7 @@ class Plan:
     """What TR-net is asked about B clips, all without gradient: N = B * Q windows of T frames.
 
     Attributes:
-        frames: ``(R, 1, S, S)`` in [0, 1], those of all clips that matter.
+        frames: ``(R, 1, S, S)`` in [0, 1], those of all clips that matter, with lifted dark greys.
         features: SK-net's, of these frames.
         rows: ``(N, T)`` the frames of the windows, as rows of `frames`.
         reference_rows: ``(N,)`` the reference frames, likewise.
@@ -121,7 +121,7 @@ class TRNetObjective(Objective):
         index = self.variety.references(peaks) if self.training else most_confident(peaks)
         detected = detections[torch.arange(clips, device=flat.device), index]
         sets = self.variety.points(detected, size) if self.training else detected[:, None]  # (B, Q, 4, 2)
-        pseudo, weight = self.teacher(flat.unflatten(0, (clips, -1)), index, sets.flatten(1, 2))
+        pseudo, weight = self.teacher(frames.float() / 255, index, sets.flatten(1, 2))
         window = self._windows(clips, length, flat.device)
         estimates = self._estimates(cleaned(detections, peaks), index, sets)
         each = torch.arange(clips, device=flat.device)[:, None] * length
