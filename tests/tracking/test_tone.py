@@ -3,9 +3,12 @@ import torch
 from oracle import OracleBackend, coded_clip
 
 from echo_keypoints.data.phantoms import PhantomFrames
+from echo_keypoints.networks import SKNet, TRNet
 from echo_keypoints.tracking import open_session
+from echo_keypoints.tracking.backends.detector import Detector
 from echo_keypoints.tracking.context import temporal_context
 from echo_keypoints.tracking.tone import GAMMA, lifted
+from echo_keypoints.training.export import cloudy_frames
 from echo_keypoints.training.objective import grey, lifted_grey
 
 
@@ -29,17 +32,31 @@ class Witness(OracleBackend):
         return super().label(frames, contexts)
 
 
-def test_the_detector_is_shown_lifted_frames_and_tissue_is_labelled_in_those_that_were_read():
+def test_contexts_are_lifted_for_the_detector_and_not_for_the_labels_of_tissue():
     clip, backend = coded_clip(40), Witness(40)
     with open_session(clip, backend) as session:
         raw = session.spool.read(0, 40)
     frames, contexts = backend.detected_in
-    np.testing.assert_array_equal(frames, lifted(raw))
+    np.testing.assert_array_equal(frames, raw)
     assert len(contexts) == 40 and np.ptp(contexts[0][0] - temporal_context(lifted(raw))[0]) < 0.5
     frames, contexts = backend.labelled_in
     assert len(frames) == len(contexts) == 24
     np.testing.assert_array_equal(frames[[0, -1]], raw[[0, -1]])
     assert contexts[0][0].mean() < temporal_context(lifted(raw))[0].mean() - 0.05
+
+
+def test_sknet_is_shown_lifted_frames_and_trnet_those_that_were_read():
+    torch.manual_seed(0)
+    sknet, trnet = SKNet.from_preset("small").eval(), TRNet.from_preset("small").eval()
+    frames = torch.from_numpy(cloudy_frames(2))
+    contexts = torch.zeros(2, 2, 224, 224)
+    with torch.no_grad():
+        _, peak, _, *maps = Detector(sknet, trnet)(frames, contexts)
+        heatmaps, features = sknet.features(torch.from_numpy(lifted(frames.numpy()))[:, None] / 255, contexts)
+        expected = trnet.encode(frames[:, None] / 255, features)
+    torch.testing.assert_close(peak, heatmaps.amax((2, 3)))
+    for found, wanted in zip(maps, expected, strict=True):
+        torch.testing.assert_close(found, wanted)
 
 
 def test_training_shows_what_inference_shows():

@@ -90,8 +90,8 @@ def test_a_lesson_asks_what_the_teacher_itself_would(lessons):
     objective.eval()
     plan = objective._plan_lesson(batch)
     assert plan.frames.shape[0] == 2 * 25  # the windows and the references, nothing else
-    flat = lifted_grey(batch["frames"])
-    _, features = lessons.sknet.features(flat, _contexts(batch["frames"]))
+    flat = batch["frames"].flatten(0, 1).float() / 255
+    _, features = lessons.sknet.features(lifted_grey(batch["frames"]), _contexts(batch["frames"]))
     rows = torch.arange(24)
     assert torch.allclose(plan.frames[plan.rows[0]], flat[rows])
     assert torch.allclose(plan.features[2][plan.rows[3]], features[2][LENGTH + rows], atol=1e-4)

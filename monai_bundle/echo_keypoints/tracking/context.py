@@ -41,7 +41,7 @@ def temporal_context(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 class ClipContext:
-    """The frames as the detector sees them, and their contexts, each made when it is first asked for.
+    """The contexts of a clip's frames, each made when it is first asked for.
 
     Args:
         read: gives frames ``start .. stop - 1`` as ``(stop - start, H, W)`` uint8.
@@ -51,7 +51,7 @@ class ClipContext:
     def __init__(
         self, read: Callable[[int, int], NDArray[np.uint8]], frame_times_s: NDArray[np.floating]
     ) -> None:
-        self.read = read
+        self._read = read
         self._edges = segment_edges(frame_times_s)
         self._known: dict[int, NDArray[np.float32]] = {}
 
@@ -67,7 +67,7 @@ class ClipContext:
         first, end = int(self._edges[segment]), int(self._edges[segment + 1])
         count = min(CONTEXT_FRAMES, end - first)
         chosen = first + ((np.arange(count) + 0.5) * (end - first) / count).astype(int)
-        return temporal_context(np.concatenate([self.read(int(i), int(i) + 1) for i in chosen]))
+        return temporal_context(np.concatenate([self._read(int(i), int(i) + 1) for i in chosen]))
 
 
 def segment_edges(frame_times_s: NDArray[np.floating]) -> NDArray[np.intp]:

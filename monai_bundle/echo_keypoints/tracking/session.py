@@ -57,7 +57,7 @@ class Session:
         backend: the networks.
         letterbox: original pixels ↔ model space.
         spool: the frames in model space.
-        contexts: what the detector sees: the frames, and what the beats around them look like.
+        contexts: what the beats around them look like, with lifted dark greys (`tone`).
         detections: of all frames; without maps where these are too large to keep.
         tissue: `Backend.label` of the frames of `surroundings.tissue_frames`.
         chunk: frames whose maps are in memory at once.
@@ -351,4 +351,4 @@ class Session:
     def _maps(self, start: int, stop: int) -> Maps:
         if self.detections.maps:
             return tuple(level[start:stop] for level in self.detections.maps)
-        return self.backend.detect(self.contexts.read(start, stop), self.contexts.of(start, stop)).maps
+        return self.backend.detect(self.spool.read(start, stop), self.contexts.of(start, stop)).maps

@@ -1,9 +1,9 @@
-"""Dark greys lifted for the detector. The paper has no such step.
+"""Dark greys lifted for SK-net. The paper has no such step.
 
 Walls that run along the beam, and the blood's border in a poorly filled sector, lie in the darkest greys of a picture
 that was made for the eye. The detector tells them better from a picture whose dark greys are spread out, on phantoms,
-on another simulator and on real hearts alike (`docs/real_hearts.md`). Motion, PlaceNet and the confidence look at the
-frames as they are.
+on another simulator and on real hearts alike (`docs/real_hearts.md`). TR-net's patches, motion, PlaceNet and the
+confidence are of the frames as they are.
 """
 
 from __future__ import annotations

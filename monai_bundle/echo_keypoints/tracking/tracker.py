@@ -102,8 +102,8 @@ def open_session(
     try:
         keep = len(spool) * backend.map_bytes <= maps_bytes
         contexts = ClipContext(lambda start, stop: lifted(spool.read(start, stop)), header.frame_times_s)
-        detections = _detect(backend, contexts, len(spool), keep, progress)
-        tissue = _tissue(backend, ClipContext(spool.read, header.frame_times_s), len(spool))
+        detections = _detect(backend, spool, contexts, keep, progress)
+        tissue = _tissue(backend, spool, ClipContext(spool.read, header.frame_times_s))
     except BaseException:
         spool.close()
         raise
@@ -152,13 +152,13 @@ def _with_r_waves(header: ClipHeader, trace: EcgTrace) -> ClipHeader:
 
 def _detect(
     backend: Backend,
+    spool: FrameSpool,
     contexts: ClipContext,
-    total: int,
     keep_maps: bool,
     progress: Progress | None,
 ) -> Detections:
     """Detect in all frames; a clip whose maps are not kept goes through in blocks."""
-    done = 0
+    total, done = len(spool), 0
 
     def advance(count: int) -> None:
         nonlocal done
@@ -167,19 +167,19 @@ def _detect(
             progress("detect", done, total)
 
     if keep_maps:
-        return backend.detect(contexts.read(0, total), contexts.of(0, total), advance)
+        return backend.detect(spool.read(0, total), contexts.of(0, total), advance)
     starts = range(0, total, _DETECT_BLOCK)
     blocks = []
     for start in starts:
         stop = min(start + _DETECT_BLOCK, total)
-        seen = backend.detect(contexts.read(start, stop), contexts.of(start, stop), advance)
+        seen = backend.detect(spool.read(start, stop), contexts.of(start, stop), advance)
         blocks.append((seen.points, seen.peak, seen.spread_px))
     points, peak, spread_px = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
     return Detections(points, peak, spread_px, ())
 
 
-def _tissue(backend: Backend, contexts: ClipContext, total: int) -> NDArray[np.uint8]:
+def _tissue(backend: Backend, spool: FrameSpool, contexts: ClipContext) -> NDArray[np.uint8]:
     """Label the tissue in frames as they are: where dark greys are lifted, other views look like long axes."""
-    chosen = [int(frame) for frame in tissue_frames(total)]
-    frames = np.concatenate([contexts.read(frame, frame + 1) for frame in chosen])
+    chosen = [int(frame) for frame in tissue_frames(len(spool))]
+    frames = np.concatenate([spool.read(frame, frame + 1) for frame in chosen])
     return backend.label(frames, [contexts.of(frame, frame + 1)[0] for frame in chosen])

@@ -62,7 +62,7 @@ def grey(frames: Tensor) -> Tensor:
 
 
 def lifted_grey(frames: Tensor) -> Tensor:
-    """`grey` of the frames as the detector is shown them (`tracking.tone`)."""
+    """`grey` of the frames as SK-net is shown them (`tracking.tone`)."""
     return grey(_LIFTED.to(frames.device)[frames.long()])
 
 

@@ -12,7 +12,7 @@ from echo_keypoints.losses import TrajectoryLoss
 from echo_keypoints.networks.sknet import SKNet
 from echo_keypoints.networks.trnet import Maps, TRNet
 from echo_keypoints.tracking.backends.detector import HeatmapDecoder
-from echo_keypoints.training.objective import Batch, Objective, Terms, frozen, lifted_grey
+from echo_keypoints.training.objective import Batch, Objective, Terms, frozen, grey, lifted_grey
 from echo_keypoints.training.starts import StartVariety, cleaned, most_confident
 
 
@@ -21,7 +21,7 @@ class Plan:
     """What TR-net is asked about B clips, all without gradient: N = B * Q windows of T frames.
 
     Attributes:
-        frames: ``(R, 1, S, S)`` in [0, 1], those of all clips that matter, with lifted dark greys.
+        frames: ``(R, 1, S, S)`` in [0, 1], those of all clips that matter.
         features: SK-net's, of these frames.
         rows: ``(N, T)`` the frames of the windows, as rows of `frames`.
         reference_rows: ``(N,)`` the reference frames, likewise.
@@ -113,9 +113,9 @@ class TRNetObjective(Objective):
     def _plan(self, frames: Tensor) -> Plan:
         """Decide on references, points, windows and first estimates in clips ``(B, F, 1, S, S)`` uint8."""
         clips, length, _, size, _ = frames.shape
-        flat = lifted_grey(frames)
+        flat, shown = grey(frames), lifted_grey(frames)
         with self.autocast(flat):
-            heatmaps, features = self.sknet.features(flat, _contexts(flat, clips))
+            heatmaps, features = self.sknet.features(shown, _contexts(shown, clips))
         points, peaks, _ = self.decoder(heatmaps)
         detections, peaks = points.unflatten(0, (clips, -1)), peaks.unflatten(0, (clips, -1))
         index = self.variety.references(peaks) if self.training else most_confident(peaks)
@@ -138,9 +138,10 @@ class TRNetObjective(Objective):
         window = self._windows(clips, length, frames.device)
         wanted = torch.cat((window, index[:, None]), dim=1)  # (B, T + 1)
         contexts = _contexts(lifted_grey(frames), clips).unflatten(0, (clips, -1))[:, : wanted.shape[1]]
-        flat = lifted_grey(frames[torch.arange(clips, device=frames.device)[:, None], wanted])
+        chosen = frames[torch.arange(clips, device=frames.device)[:, None], wanted]
+        flat = grey(chosen)
         with self.autocast(flat):
-            _, features = self.sknet.features(flat, contexts.flatten(0, 1))
+            _, features = self.sknet.features(lifted_grey(chosen), contexts.flatten(0, 1))
         estimates = self._estimates(cleaned(batch["detections"], batch["peaks"]), index, batch["queries"])
         rows = torch.arange(clips * wanted.shape[1], device=frames.device).unflatten(0, wanted.shape)
         return self._asked(

@@ -76,7 +76,8 @@ class Backend(Protocol):
 
         Args:
             frames: ``(N, 224, 224)``.
-            contexts: ``(2, 224, 224)`` of the beat around each of them (`tracking.context`), if known.
+            contexts: ``(2, 224, 224)`` of the beat around each of them (`tracking.context`), with lifted dark greys
+                (`tracking.tone`), if known.
             progress: told how many more frames are done.
         """
         ...

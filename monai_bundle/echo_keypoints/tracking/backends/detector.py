@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from echo_keypoints.networks.sknet import STRIDES, SKNet
 from echo_keypoints.networks.trnet import TRNet
 from echo_keypoints.tracking.decode import REACH, SHARPNESS, SMALLEST_PEAK, SPREAD_NORM
+from echo_keypoints.tracking.tone import lifted
 
 
 class HeatmapDecoder(nn.Module):
@@ -64,25 +66,29 @@ class Detector(nn.Module):
         trnet: the refiner, whose `encode` turns frames and SK-net's features into maps.
     """
 
+    tones: Tensor
+
     def __init__(self, sknet: SKNet, trnet: TRNet) -> None:
         super().__init__()
         self.sknet = sknet
         self.trnet = trnet
         self.decoder = HeatmapDecoder()
+        tones = lifted(np.arange(256, dtype=np.uint8)).astype(np.float32) / 255
+        self.register_buffer("tones", torch.from_numpy(tones), persistent=False)
 
     def forward(self, frames: Tensor, contexts: Tensor) -> tuple[Tensor, ...]:
-        """Detect.
+        """Detect. SK-net is shown the frames with lifted dark greys (`tone`), TR-net as they are.
 
         Args:
             frames: ``(N, H, W)`` uint8.
-            contexts: ``(N, 2, H, W)`` float32, zeros where not known (`tracking.context`).
+            contexts: ``(N, 2, H, W)`` float32 of lifted frames, zeros where not known (`tracking.context`).
 
         Returns:
             Points ``(N, 4, 2)``, peak ``(N, 4)``, spread ``(N, 4)``, then the maps.
         """
-        x = frames.unsqueeze(1).float() / 255
-        streams = self.sknet.streams(x, contexts)
-        maps = self.trnet.encode(x, tuple(streams[: len(STRIDES)]))
+        frames = frames.unsqueeze(1)
+        streams = self.sknet.streams(self.tones[frames.long()], contexts)
+        maps = self.trnet.encode(frames.float() / 255, tuple(streams[: len(STRIDES)]))
         return *self.decoder(self.sknet.landmarks(streams)), *maps
 
 
