@@ -21,7 +21,6 @@ from echo_keypoints.readers import read_clip
 from echo_keypoints.tracking.context import CONTEXT_FRAMES, temporal_context
 from echo_keypoints.tracking.letterbox import LetterBox
 from echo_keypoints.tracking.region import REGION_FRAMES, scan_region
-from echo_keypoints.tracking.tone import lifted
 
 PASSES = 1_000_000
 """How often an endless data set goes through its clips, each time in another order and with other choices."""
@@ -165,5 +164,5 @@ class LabelledFrames(_Endless):
         return {
             "image": torch.from_numpy(frames[:, None].copy()),
             "points": torch.from_numpy(points.astype(np.float32)),
-            "context": torch.from_numpy(temporal_context(lifted(beat))),
+            "context": torch.from_numpy(temporal_context(beat)),
         }

@@ -15,7 +15,6 @@ from torch.utils.data import Dataset
 from echo_keypoints.data.simulation import Phantom, SimulatedClip
 from echo_keypoints.data.simulation.tissue import log_uniform
 from echo_keypoints.tracking.context import temporal_context
-from echo_keypoints.tracking.tone import lifted
 
 # Seeds below this are for training; validation and test seeds follow, and never meet.
 VALIDATION_SEED = 8_000_000
@@ -31,7 +30,7 @@ class PhantomFrames(Dataset[dict[str, Tensor]]):
     An item is ``frames_per_heart`` frames of one heart at random moments:
     ``image`` ``(F, 1, S, S)`` uint8, ``points`` ``(F, 4, 2)`` and ``valves`` ``(F, 3, 2)`` float32 px
     (`SimulatedClip.valves`), ``tissue`` ``(F, S/2, S/2)`` uint8, and their temporal context, ``context`` ``(2, S, S)``
-    float32 (`tracking.context`, with `tracking.tone`), to which the frames that are not given contribute too.
+    float32 (`tracking.context`), to which the frames that are not given contribute too.
 
     Args:
         hearts: length of the data set.
@@ -78,7 +77,7 @@ class PhantomFrames(Dataset[dict[str, Tensor]]):
             "image": torch.from_numpy(clip.video[given][:, None]),
             "points": torch.from_numpy(clip.points[given].astype(np.float32)),
             "valves": torch.from_numpy(clip.valves[given].astype(np.float32)),
-            "context": torch.from_numpy(temporal_context(lifted(clip.video))),
+            "context": torch.from_numpy(temporal_context(clip.video)),
             **labels,
         }
 

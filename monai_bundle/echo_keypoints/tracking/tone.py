@@ -2,8 +2,8 @@
 
 Walls that run along the beam, and the blood's border in a poorly filled sector, lie in the darkest greys of a picture
 that was made for the eye. The detector tells them better from a picture whose dark greys are spread out, on phantoms,
-on another simulator and on real hearts alike (`docs/real_hearts.md`). TR-net's patches, motion, PlaceNet and the
-confidence are of the frames as they are.
+on another simulator and on real hearts alike, and the better if it was trained on pictures as they are
+(`docs/real_hearts.md`). TR-net's patches, motion, PlaceNet and the confidence are of the frames as they are.
 """
 
 from __future__ import annotations

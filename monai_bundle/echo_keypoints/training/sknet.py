@@ -10,7 +10,7 @@ from echo_keypoints.losses import HeatmapLoss, gaussian_heatmaps
 from echo_keypoints.networks.sknet import SKNet
 from echo_keypoints.tracking.backends.detector import HeatmapDecoder
 from echo_keypoints.tracking.letterbox import MODEL_SIZE
-from echo_keypoints.training.objective import Batch, Objective, Terms, lifted_grey
+from echo_keypoints.training.objective import Batch, Objective, Terms, grey
 
 
 class SKNetObjective(Objective):
@@ -64,7 +64,7 @@ class SKNetObjective(Objective):
                 where there is no label, and optionally ``tissue`` ``(B, F, S/2, S/2)`` uint8, ``valves``
                 ``(B, F, V, 2)`` px and the temporal ``context`` ``(B, 2, S, S)`` float32.
         """
-        frames, points = lifted_grey(batch["image"]), batch["points"].flatten(0, 1)
+        frames, points = grey(batch["image"]), batch["points"].flatten(0, 1)
         context = self._context(batch, frames)
         size = frames.shape[-1]
         with self.autocast(frames):
