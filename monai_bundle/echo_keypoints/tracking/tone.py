@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 GAMMA = 0.45
 """Exponent of the grey map."""
 
-_LIFTED = np.round(255 * (np.arange(256) / 255) ** GAMMA).astype(np.uint8)
+LIFTED: NDArray[np.uint8] = np.round(255 * (np.arange(256) / 255) ** GAMMA).astype(np.uint8)
+"""``(256,)`` what each grey becomes."""
 
 
 def lifted(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Lift the dark greys of frames of any shape; black and white stay."""
-    return _LIFTED[frames]
+    return LIFTED[frames]

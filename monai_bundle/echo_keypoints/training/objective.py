@@ -6,17 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from echo_keypoints.tracking.tone import lifted
+from echo_keypoints.tracking.tone import LIFTED
 
 Batch = Mapping[str, Tensor]
 Terms = dict[str, Tensor]
 Network = TypeVar("Network", bound=nn.Module)
-
-_LIFTED = torch.from_numpy(lifted(np.arange(256, dtype=np.uint8)))
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 """Names of the arithmetic of the networks; losses are always computed in float32."""
@@ -63,7 +60,7 @@ def grey(frames: Tensor) -> Tensor:
 
 def lifted_grey(frames: Tensor) -> Tensor:
     """`grey` of the frames as SK-net is shown them (`tracking.tone`)."""
-    return grey(_LIFTED.to(frames.device)[frames.long()])
+    return grey(torch.from_numpy(LIFTED).to(frames.device)[frames.long()])
 
 
 def frozen(network: Network) -> Network:

@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from echo_keypoints.networks.sknet import STRIDES, SKNet
 from echo_keypoints.networks.trnet import TRNet
 from echo_keypoints.tracking.decode import REACH, SHARPNESS, SMALLEST_PEAK, SPREAD_NORM
-from echo_keypoints.tracking.tone import lifted
+from echo_keypoints.tracking.tone import LIFTED
 
 
 class HeatmapDecoder(nn.Module):
@@ -73,8 +72,7 @@ class Detector(nn.Module):
         self.sknet = sknet
         self.trnet = trnet
         self.decoder = HeatmapDecoder()
-        tones = lifted(np.arange(256, dtype=np.uint8)).astype(np.float32) / 255
-        self.register_buffer("tones", torch.from_numpy(tones), persistent=False)
+        self.register_buffer("tones", torch.from_numpy(LIFTED) / 255, persistent=False)
 
     def forward(self, frames: Tensor, contexts: Tensor) -> tuple[Tensor, ...]:
         """Detect. SK-net is shown the frames with lifted dark greys (`tone`), TR-net as they are.
