@@ -5,9 +5,10 @@ up its errors. The best track under both, with Gaussian errors, minimises for ea
 
     sum_s sum_t v_{s,t} |p_{t+s} - p_t - d_{s,t}|^2 / s  +  trust * sum_t w_t |p_t - q_t|^2  +  even * sum_t |D^3 p_t|^2
 
-(d: motion over s frames; q: refined points; D^3: third difference in time). The weights w = 1 / (1 + |p - q|^2 / c^2)
-are those of a Cauchy error: a point that jumped to another structure does not pull. The weights v fall where the motion
-contradicts itself (`_reliable`): a heart may be so fast that the flow loses it. The paper has no such step.
+(d: motion of the borders over s frames, see `borders`; q: refined points; D^3: third difference in time). The weights
+w = 1 / (1 + |p - q|^2 / c^2) are those of a Cauchy error: a point that jumped to another structure does not pull. The
+weights v fall where the motion contradicts itself (`_reliable`): a heart may be so fast that the flow loses it. The
+paper has no such step.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echo_keypoints.tracking.anchors import pinned
+from echo_keypoints.tracking.borders import border_motion
 from echo_keypoints.tracking.motion import Hops, Motion
 from echo_keypoints.tracking.windows import blend, window_starts
 
@@ -98,12 +100,13 @@ def _solved(
         for hop, reliable in zip(hops, _reliable(hops), strict=True):
             here, there = np.arange(length - hop.step), np.arange(hop.step, length)
             weight = reliable / hop.step  # (T - step, K)
+            displacement = border_motion(hop.displacement, points[: -hop.step])
             system[:, here, here] += weight.T
             system[:, there, there] += weight.T
             system[:, here, there] -= weight.T
             system[:, there, here] -= weight.T
-            moved[there] += weight[..., None] * hop.displacement
-            moved[here] -= weight[..., None] * hop.displacement
+            moved[there] += weight[..., None] * displacement
+            moved[here] -= weight[..., None] * displacement
         far = ((points - refined) ** 2).sum(axis=-1)
         hold = np.where(fixed, 1e6, trust / (1 + far / OUTLIER_PX**2)).T  # (K, T)
         system[:, np.arange(length), np.arange(length)] += hold

@@ -22,6 +22,7 @@ from echo_keypoints.tracking.anchors import (
     pinned,
 )
 from echo_keypoints.tracking.backends.base import Backend, Detections, Maps
+from echo_keypoints.tracking.borders import border_track
 from echo_keypoints.tracking.confidence import confidence_features, confidence_model
 from echo_keypoints.tracking.consensus import consensus_offset
 from echo_keypoints.tracking.context import ClipContext
@@ -244,6 +245,7 @@ class Session:
                 progress,
             )
             if motion:
+                points = border_track(points, known)
                 points = self._agreed(points, pins, TRUST_KNOWN if start else TRUST_DETECTED)
             if consensus and not start:
                 points = points + consensus_offset(seen.points, seen.peak, points)
@@ -291,7 +293,8 @@ class Session:
             if key not in known:
                 known[key] = self._refined(start, frame, start[frame], held, run, iterations, progress)
             self._runs[key] = known[key]
-            blended[run] += weight[run, :, None] * known[key]
+            moved = border_track(known[key], start[frame]) if motion else known[key]
+            blended[run] += weight[run, :, None] * moved
         compared = np.where(set_nowhere, automatic.reference, np.asarray(frames)[weights.argmax(axis=0)])
         if motion:
             held = np.where(set_nowhere[:, None], points, pins)
