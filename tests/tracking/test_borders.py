@@ -67,7 +67,7 @@ def test_flow_through_a_phantoms_beat_falls_short_by_less():
         with FrameSpool((224, 224)) as spool:
             for frame in clip.video:
                 spool.append(frame)
-            (hop, _) = Motion(backend, spool).along(clip.points)
+            (hop, _) = Motion(backend, spool, clip.points).along(clip.points)
         before, after = clip.points[:-1], clip.points[1:]
         line = before[:, 3] - before[:, 0]
         line /= np.linalg.norm(line, axis=-1, keepdims=True)

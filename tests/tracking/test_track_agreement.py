@@ -5,7 +5,7 @@ from scipy.optimize import minimize
 from echo_keypoints.data.phantoms import VALIDATION_SEED
 from echo_keypoints.data.simulation import simulate_clip
 from echo_keypoints.evaluation.cases import exact_case
-from echo_keypoints.tracking import open_session
+from echo_keypoints.tracking import Anchor, open_session
 from echo_keypoints.tracking.agreement import CONTRADICTION_PX, OUTLIER_PX, agreed, steadiness
 from echo_keypoints.tracking.backends import load_backend
 from echo_keypoints.tracking.motion import Hops
@@ -152,3 +152,19 @@ def test_with_the_shipped_weights_tracks_are_steadier_and_closer(hearts, made):
     assert np.linalg.norm(moved, axis=-1).mean() < 0.85 * np.linalg.norm(plain, axis=-1).mean()
     steps = [np.linalg.norm(np.diff(error, axis=1), axis=-1).mean() for error in (plain, moved)]
     assert steps[1] < 0.8 * steps[0]
+
+
+def test_the_same_anchors_give_the_same_track_whatever_came_before():
+    clip = simulate_clip(VALIDATION_SEED + 703, frame_count=40)
+    case = exact_case("phantom", clip.video, clip.points, clip.phase, clip.times_s, clip.mm_per_px)
+    anchors = [Anchor(frame, clip.points[frame] + [0, 2.0]) for frame in (8, 30)]
+    with open_session(case.clip, load_backend("onnx")) as fresh:
+        expected = [fresh.track(), fresh.track(anchors)]
+    with open_session(case.clip, load_backend("onnx")) as session:
+        session.track(query=(20, clip.points[20] + [35.0, 25]))
+        session.track([Anchor(3, clip.points[3] - [30.0, 0])])
+        session.track(anchors[:1])
+        found = [session.track(anchors), session.track()][::-1]
+    for before, after in zip(expected, found, strict=True):
+        np.testing.assert_array_equal(after.points_px, before.points_px)
+        np.testing.assert_array_equal(after.confidence, before.confidence)

@@ -22,7 +22,10 @@ FAST_PX = 6.0
 MEMORY_BYTES = 48 * 1024 * 1024
 
 _BLOCK = 32  # pairs of frames that are worked on together, within one box
-_MARGIN = 24  # px around the points: the reach of the flow's window, and room for the next points asked for
+_MARGIN = (
+    24  # px around the landmarks: the reach of the flow's window, and room for where they are corrected to
+)
+_READ_MARGIN = 4  # px around a point that reading needs
 _GRID = 16  # the flow wants sides that are multiples of this
 _CUT = 64  # side of the cuttings around a point and around where it is expected
 _CUT_GRID = 8  # steps of their places
@@ -51,27 +54,29 @@ class _Block:
     box: tuple[int, int, int, int]
     flow: NDArray[np.float32]
 
-    def covers(self, box: tuple[int, int, int, int]) -> bool:
-        return (
-            self.box[0] <= box[0]
-            and self.box[1] <= box[1]
-            and self.box[2] >= box[2]
-            and self.box[3] >= box[3]
-        )
-
 
 class Motion:
     """Motion in one clip, in model space. Worked out where it is asked for, and kept while there is room.
 
+    Flow depends a little on the box that it is worked out in. So boxes hang on the clip alone, never on what was asked
+    for before: the same points always move alike, however a user came to them.
+
     Args:
         backend: computes the flow.
-        spool: the clip's frames.
+        spool: the clip's T frames.
+        landmarks: ``(T, K, 2)`` px, about where motion will be asked for. Elsewhere it costs more.
         memory_bytes: room for what is kept.
     """
 
-    def __init__(self, backend: Backend, spool: FrameSpool, memory_bytes: int = MEMORY_BYTES) -> None:
-        self._backend, self._spool, self._room = backend, spool, memory_bytes
-        self._blocks: OrderedDict[tuple[int, int], _Block] = OrderedDict()
+    def __init__(
+        self,
+        backend: Backend,
+        spool: FrameSpool,
+        landmarks: NDArray[np.float64],
+        memory_bytes: int = MEMORY_BYTES,
+    ) -> None:
+        self._backend, self._spool, self._landmarks, self._room = backend, spool, landmarks, memory_bytes
+        self._blocks: OrderedDict[tuple[int, int, bool], _Block] = OrderedDict()
         self._cuts: dict[tuple[int, ...], NDArray[np.float32]] = {}
 
     def along(
@@ -151,31 +156,35 @@ class Motion:
 
     def _displacement(self, points: NDArray[np.float64], first: int, step: int) -> NDArray[np.float64]:
         frames = np.arange(len(points) - step)
-        parts = []
-        for number in np.unique((frames + first) // _BLOCK):
-            mine = frames[(frames + first) // _BLOCK == number]
-            block = self._block(int(number), step, points[mine])
-            parts.append(
-                _read(
-                    block.flow, (mine + first - int(number) * _BLOCK)[:, None], points[mine] - block.box[:2]
-                )
-            )
-        return np.concatenate(parts)
+        result = np.empty_like(points[: len(frames)])
+        number = (frames + first) // _BLOCK
+        for block_number in np.unique(number).tolist():
+            mine = number == block_number
+            near = _covered(points[: len(frames)], self._box(block_number, step), self._spool.shape)
+            for chosen, everywhere in ((mine & near, False), (mine & ~near, True)):
+                rows = frames[chosen]
+                if len(rows):
+                    block = self._block(block_number, step, everywhere)
+                    pair = (rows + first - block_number * _BLOCK)[:, None]
+                    result[chosen] = _read(block.flow, pair, points[rows] - block.box[:2])
+        return result
 
-    def _block(self, number: int, step: int, points: NDArray[np.float64]) -> _Block:
-        """The flow of a block of pairs in a box around the points."""
-        key, size = (number, step), self._spool.shape
-        box = _box(points, 4, size)
-        known = self._blocks.get(key)
-        if known is not None and known.covers(box):
-            self._blocks.move_to_end(key)
-            return known
-        x0, y0, x1, y1 = box = _aligned(_box(points, _MARGIN, size), size)
-        start, stop = number * _BLOCK, min((number + 1) * _BLOCK + step, len(self._spool))
-        frames = self._spool.read(start, stop)[:, y0:y1, x0:x1]
-        block = _Block(box, self._flow(frames[:-step], frames[step:]))
-        self._blocks[key] = block
+    def _box(self, number: int, step: int) -> tuple[int, int, int, int]:
+        """The box around the landmarks in a block of pairs."""
+        around = self._landmarks[number * _BLOCK : (number + 1) * _BLOCK + step]
+        return _aligned(_box(around, _MARGIN, self._spool.shape), self._spool.shape)
+
+    def _block(self, number: int, step: int, everywhere: bool) -> _Block:
+        """The flow of a block of pairs around the landmarks, or everywhere."""
+        key = (number, step, everywhere)
+        if key not in self._blocks:
+            height, width = self._spool.shape
+            x0, y0, x1, y1 = box = (0, 0, width, height) if everywhere else self._box(number, step)
+            start, stop = number * _BLOCK, min((number + 1) * _BLOCK + step, len(self._spool))
+            frames = self._spool.read(start, stop)[:, y0:y1, x0:x1]
+            self._blocks[key] = _Block(box, self._flow(frames[:-step], frames[step:]))
         self._blocks.move_to_end(key)
+        block = self._blocks[key]
         while len(self._blocks) > 1 and sum(kept.flow.nbytes for kept in self._blocks.values()) > self._room:
             self._blocks.popitem(last=False)
         return block
@@ -191,6 +200,16 @@ def _box(points: NDArray[np.float64], margin: int, size: tuple[int, int]) -> tup
     low = np.clip(np.floor(points.min(axis=(0, 1))) - margin, 0, limits - 1).astype(int)
     high = np.clip(np.ceil(points.max(axis=(0, 1))) + margin, low + 1, limits).astype(int)
     return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+
+
+def _covered(
+    points: NDArray[np.float64], box: tuple[int, int, int, int], size: tuple[int, int]
+) -> NDArray[np.bool_]:
+    """Tell in which frames ``(T,)`` a box holds all that reading at points ``(T, K, 2)`` needs."""
+    limits = np.array(size[::-1])
+    least, most = (np.clip(points + margin, 0, limits) for margin in (-_READ_MARGIN, _READ_MARGIN))
+    covered: NDArray[np.bool_] = ((least >= box[:2]) & (most <= box[2:])).all(axis=(1, 2))
+    return covered
 
 
 def _aligned(box: tuple[int, int, int, int], size: tuple[int, int]) -> tuple[int, int, int, int]:

@@ -77,7 +77,8 @@ class Session:
     _runs: dict[tuple[Any, ...], NDArray[np.float64]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._motion = Motion(self.backend, self.spool)
+        seen = self.detections
+        self._motion = Motion(self.backend, self.spool, robust_detections(seen.points, seen.peak))
 
     def track(
         self,
