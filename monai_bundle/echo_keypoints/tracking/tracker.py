@@ -13,6 +13,7 @@ from echo_keypoints.clip import Clip, ClipHeader, ClipSource
 from echo_keypoints.errors import ClipError
 from echo_keypoints.tracking.anchors import Anchor
 from echo_keypoints.tracking.backends.base import Backend, Detections
+from echo_keypoints.tracking.closer import closer_look
 from echo_keypoints.tracking.context import ClipContext
 from echo_keypoints.tracking.ecg_trace import ECG_IN_PICTURE, EcgTrace
 from echo_keypoints.tracking.letterbox import LetterBox
@@ -98,7 +99,7 @@ def open_session(
         ClipError: the clip has a single frame, or its file is damaged.
     """
     source = source.as_source() if isinstance(source, Clip) else source
-    header, letterbox, spool = _read(source, progress)
+    header, letterbox, spool = _read(source, backend, progress)
     try:
         keep = len(spool) * backend.map_bytes <= maps_bytes
         contexts = ClipContext(lambda start, stop: lifted(spool.read(start, stop)), header.frame_times_s)
@@ -111,7 +112,9 @@ def open_session(
     return Session(header, backend, letterbox, spool, contexts, detections, tissue, chunk)
 
 
-def _read(source: ClipSource, progress: Progress | None) -> tuple[ClipHeader, LetterBox, FrameSpool]:
+def _read(
+    source: ClipSource, backend: Backend, progress: Progress | None
+) -> tuple[ClipHeader, LetterBox, FrameSpool]:
     """Decode every frame once and keep it in model space only; the header tells what was found in the picture."""
     header = source.header
     if header.frame_count < 2:
@@ -121,7 +124,8 @@ def _read(source: ClipSource, progress: Progress | None) -> tuple[ClipHeader, Le
     head = list(islice(frames, head_frames))
     if not head:
         raise ClipError(f"{header.source} has no frame that can be read; export it again.")
-    letterbox = LetterBox.fit(scan_region(header, head), header.spacing_mm)
+    region = closer_look(scan_region(header, head), header.spacing_mm, head, backend)
+    letterbox = LetterBox.fit(region, header.spacing_mm)
     spool = FrameSpool((letterbox.size, letterbox.size))
     known = "r_wave_times_s" in header.metadata or not header.metadata.get("times_known", True)
     trace = EcgTrace(() if known else head)
