@@ -22,6 +22,7 @@ from echo_keypoints.data.points import LabelError, find_labels, read_labels
 from echo_keypoints.data.sources import clips, labelled_frames, pairs
 from echo_keypoints.data.stream import StreamSampler
 from echo_keypoints.errors import ClipError
+from echo_keypoints.tracking.closer import LARGEST_GAIN
 
 DOTS = np.array([[30.0, 20.0], [60.0, 45.0], [90.0, 70.0], [120.0, 95.0]])
 
@@ -216,6 +217,22 @@ def test_labels_beyond_the_clip_are_refused(user_clip):
     Path(user_clip["label"]).write_text(json.dumps({"frames": {"99": DOTS.tolist()}}))
     with pytest.raises(LabelError, match="99"):
         LabelledFrames([user_clip], size=64)[0]
+
+
+def test_a_small_heart_is_shown_as_close_as_when_it_is_tracked(tmp_path):
+    video = np.random.default_rng(0).integers(0, 60, (3, 400, 400)).astype(np.uint8)
+    points = np.array([[200.0, 150], [206, 165], [216, 190], [220, 200]])
+    for x, y in points.astype(int):
+        video[:, y - 2 : y + 3, x - 2 : x + 3] = 255
+    np.savez(tmp_path / "deep.npz", video=video)
+    (tmp_path / "deep.json").write_text(json.dumps({"frames": {"0": points.tolist(), "2": points.tolist()}}))
+    (item,) = labelled(find_clips(str(tmp_path)))
+    got = LabelledFrames([item], frames_per_clip=2, size=112, augment=False)[0]
+    line = np.linalg.norm(got["points"][:, 3] - got["points"][:, 0], axis=-1)
+    np.testing.assert_allclose(line, LARGEST_GAIN * 112 / 400 * np.hypot(20, 50), rtol=0.02)
+    for frame, where in zip(got["image"][:, 0].numpy(), got["points"].numpy(), strict=True):
+        for point in where:
+            np.testing.assert_allclose(brightest(frame, point, 4), point, atol=0.7)
 
 
 def test_windows_are_consecutive_frames_and_hold_no_points(user_clip):

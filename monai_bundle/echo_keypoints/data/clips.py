@@ -18,6 +18,7 @@ from echo_keypoints.data.folders import labelled
 from echo_keypoints.data.points import LabelError, Labels, read_labels
 from echo_keypoints.errors import ClipError
 from echo_keypoints.readers import read_clip
+from echo_keypoints.tracking.closer import closer_window, measuring_line
 from echo_keypoints.tracking.context import CONTEXT_FRAMES, temporal_context
 from echo_keypoints.tracking.letterbox import LetterBox
 from echo_keypoints.tracking.region import REGION_FRAMES, scan_region
@@ -27,12 +28,16 @@ PASSES = 1_000_000
 
 
 @lru_cache(maxsize=64)
-def model_clip(path: str, size: int) -> tuple[NDArray[np.uint8], LetterBox]:
+def model_clip(
+    path: str, size: int, line: tuple[float, ...] | None = None
+) -> tuple[NDArray[np.uint8], LetterBox]:
     """Read a clip as the networks see it: scan region, letter-boxed; the last few stay in memory.
 
     Args:
         path: of the clip.
         size: side of the frames in px.
+        line: `labelled_line` of its labels, if there are any: a small heart is then shown closer, as it is when the
+            clip is tracked.
 
     Returns:
         Frames ``(T, size, size)`` uint8, not to be edited, and the map between original and model pixels.
@@ -42,8 +47,16 @@ def model_clip(path: str, size: int) -> tuple[NDArray[np.uint8], LetterBox]:
     """
     clip = read_clip(path)
     region = scan_region(clip.header, list(clip.pixels[:REGION_FRAMES]))
+    if line is not None:
+        region = closer_window(region, clip.header.spacing_mm, np.reshape(line, (2, 2)))
     box = LetterBox.fit(region, clip.header.spacing_mm, size)
     return np.stack([box.apply(frame) for frame in clip.pixels]), box
+
+
+def labelled_line(labels: Labels) -> tuple[float, ...] | None:
+    """Give x, y of SEpP and of PEpP in labels, original pixels; None if no frame has both (`closer.measuring_line`)."""
+    complete = [points for points in labels.values() if np.isfinite(points[[0, 3]]).all()]
+    return tuple(measuring_line(np.stack(complete)).ravel().tolist()) if complete else None
 
 
 class _Endless(Dataset[dict[str, Tensor]]):
@@ -145,8 +158,8 @@ class LabelledFrames(_Endless):
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         item, rng = self._draw(index)
-        video, box = model_clip(item["image"], self.size)
         labels = self.labels[item["image"]]
+        video, box = model_clip(item["image"], self.size, labelled_line(labels))
         known = sorted(labels)
         if known[-1] >= len(video):
             raise LabelError(

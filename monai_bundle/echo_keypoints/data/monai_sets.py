@@ -16,7 +16,7 @@ from monai.data import Dataset, PersistentDataset
 from monai.transforms import Compose, MapTransform, RandomizableTransform, Transform
 
 from echo_keypoints.data.augment import random_view
-from echo_keypoints.data.clips import model_clip
+from echo_keypoints.data.clips import labelled_line, model_clip
 from echo_keypoints.data.points import read_labels
 
 
@@ -44,8 +44,8 @@ class LoadClipd(MapTransform):
         """
         item = dict(data)
         for key in self.key_iterator(item):
-            frames, box = model_clip(str(item[key]), self.size)
             labels = item.get("points") or (read_labels(Path(item["label"])) if item.get("label") else {})
+            frames, box = model_clip(str(item[key]), self.size, labelled_line(labels))
             known = sorted(frame for frame in labels if frame < len(frames))
             points = np.array([box.to_model(labels[frame]) for frame in known]).reshape(-1, 4, 2)
             item[key] = torch.from_numpy(frames[:, None].copy())

@@ -46,12 +46,24 @@ def closer_look(
     shown = np.stack([whole.apply(frames[i]) for i in _spread(len(frames), SHOWN)])
     context = temporal_context(lifted(shown))
     looks = shown[_spread(len(shown), LOOKS)]
-    points = backend.detect(looks, [context] * len(looks)).points
-    line = points[:, 3] - points[:, 0]
-    gain = min(LINE_PX / max(float(np.median(np.linalg.norm(line, axis=-1))), 1.0), LARGEST_GAIN)
+    points = whole.to_original(backend.detect(looks, [context] * len(looks)).points)
+    return closer_window(region, spacing_mm, measuring_line(points))
+
+
+def measuring_line(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give SEpP and PEpP ``(2, 2)`` of the landmarks ``(N, 4, 2)`` of some frames; those that stray do not count."""
+    line: NDArray[np.float64] = np.median(points[:, [0, 3]], axis=0)
+    return line
+
+
+def closer_window(region: Box, spacing_mm: tuple[float, float] | None, line: NDArray[np.float64]) -> Box:
+    """The same where the measuring line ``(2, 2)``, original pixels, is known."""
+    whole = LetterBox.fit(region, spacing_mm)
+    length = float(np.linalg.norm(np.diff(whole.to_model(line), axis=0)))
+    gain = min(LINE_PX / max(length, 1.0), LARGEST_GAIN)
     if gain < LEAST_GAIN:
         return region
-    middle = whole.to_original(np.median((points[:, 0] + points[:, 3]) / 2, axis=0))
+    middle = line.mean(axis=0)
     side = whole.size / gain / np.asarray(whole.scale)
     x0, x1 = _window(float(middle[0]), float(side[0]), region[0], region[2])
     y0, y1 = _window(float(middle[1]), float(side[1]), region[1], region[3])

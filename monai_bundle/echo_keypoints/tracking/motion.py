@@ -208,8 +208,8 @@ def _covered(
     """Tell in which frames ``(T,)`` a box holds all that reading at points ``(T, K, 2)`` needs."""
     limits = np.array(size[::-1])
     least, most = (np.clip(points + margin, 0, limits) for margin in (-_READ_MARGIN, _READ_MARGIN))
-    covered: NDArray[np.bool_] = ((least >= box[:2]) & (most <= box[2:])).all(axis=(1, 2))
-    return covered
+    inside = (least >= np.array(box[:2])) & (most <= np.array(box[2:]))
+    return np.asarray(inside.all(axis=(1, 2)), bool)
 
 
 def _aligned(box: tuple[int, int, int, int], size: tuple[int, int]) -> tuple[int, int, int, int]:
