@@ -22,9 +22,7 @@ FAST_PX = 6.0
 MEMORY_BYTES = 48 * 1024 * 1024
 
 _BLOCK = 32  # pairs of frames that are worked on together, within one box
-_MARGIN = (
-    24  # px around the landmarks: the reach of the flow's window, and room for where they are corrected to
-)
+_MARGIN = 24  # px around the landmarks: the reach of the window, and room for what they are corrected to
 _READ_MARGIN = 4  # px around a point that reading needs
 _GRID = 16  # the flow wants sides that are multiples of this
 _CUT = 64  # side of the cuttings around a point and around where it is expected
