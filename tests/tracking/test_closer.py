@@ -7,7 +7,7 @@ from echo_keypoints.clip import Clip
 from echo_keypoints.data.phantoms import VALIDATION_SEED
 from echo_keypoints.data.simulation import simulate_clip
 from echo_keypoints.evaluation.cases import exact_case
-from echo_keypoints.tracking import closer, track_clip
+from echo_keypoints.tracking import closer, open_session, track_clip
 from echo_keypoints.tracking.backends import load_backend
 from echo_keypoints.tracking.backends.base import Detections
 from echo_keypoints.tracking.closer import LEAST_GAIN, LINE_PX, closer_look, measuring_line
@@ -111,3 +111,10 @@ def test_points_are_still_pixels_of_the_file():
     )
     again = track_clip(Clip(header, moved), load_backend())
     np.testing.assert_allclose(again.points_px - [50, 30], tracking.points_px, atol=0.6)
+
+
+def test_of_a_long_clip_the_whole_sector_is_kept(monkeypatch):
+    monkeypatch.setattr("echo_keypoints.tracking.tracker.REGION_FRAMES", 5)  # of 24: too little is foreseen
+    case = in_a_deep_sector(VALIDATION_SEED + 4100, 2.4)
+    with open_session(case.clip, load_backend()) as session:
+        assert session.letterbox.scale[0] == pytest.approx(224 / case.clip.header.width, rel=0.1)

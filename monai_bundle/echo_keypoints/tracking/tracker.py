@@ -30,6 +30,7 @@ MAPS_BYTES = 288 * 1024 * 1024
 
 _HEAD_BYTES = 64 * 1024 * 1024
 _DETECT_BLOCK = 32
+_FORESEEN = 4  # times as long as its head; later the probe may show the heart elsewhere
 
 
 def track_clip(
@@ -124,7 +125,9 @@ def _read(
     head = list(islice(frames, head_frames))
     if not head:
         raise ClipError(f"{header.source} has no frame that can be read; export it again.")
-    region = closer_look(scan_region(header, head), header.spacing_mm, head, backend)
+    region = scan_region(header, head)
+    if header.frame_count <= _FORESEEN * len(head):
+        region = closer_look(region, header.spacing_mm, head, backend)
     letterbox = LetterBox.fit(region, header.spacing_mm)
     spool = FrameSpool((letterbox.size, letterbox.size))
     known = "r_wave_times_s" in header.metadata or not header.metadata.get("times_known", True)
