@@ -14,7 +14,7 @@ from echo_keypoints.tracking.closer import LEAST_GAIN, LINE_PX, closer_look, mea
 
 
 class Sees:
-    """A back end that sees a line of some length around a place of model space, in every other frame elsewhere."""
+    """A back end that sees a line of some length around a place of model space, and in the first frame it strays."""
 
     def __init__(self, middle, length, stray=0.0):
         self.middle, self.length, self.stray = np.array(middle, float), length, stray

@@ -17,6 +17,7 @@ from echo_keypoints.tracking.backends.base import Backend
 from echo_keypoints.tracking.context import temporal_context
 from echo_keypoints.tracking.letterbox import LetterBox
 from echo_keypoints.tracking.tone import lifted
+from echo_keypoints.tracking.windows import evenly_spread
 
 LINE_PX = 90.0
 """Length of the measuring line (SEpP → PEpP) in model space that a closer look aims at: what most hearts have."""
@@ -43,9 +44,9 @@ def closer_look(
         A window inside `region` around the measuring line, or `region` itself.
     """
     whole = LetterBox.fit(region, spacing_mm)
-    shown = np.stack([whole.apply(frames[i]) for i in _spread(len(frames), SHOWN)])
+    shown = np.stack([whole.apply(frames[i]) for i in evenly_spread(len(frames), SHOWN)])
     context = temporal_context(lifted(shown))
-    looks = shown[_spread(len(shown), LOOKS)]
+    looks = shown[evenly_spread(len(shown), LOOKS)]
     points = whole.to_original(backend.detect(looks, [context] * len(looks)).points)
     return closer_window(region, spacing_mm, measuring_line(points))
 
@@ -68,11 +69,6 @@ def closer_window(region: Box, spacing_mm: tuple[float, float] | None, line: NDA
     x0, x1 = _window(float(middle[0]), float(side[0]), region[0], region[2])
     y0, y1 = _window(float(middle[1]), float(side[1]), region[1], region[3])
     return x0, y0, x1, y1
-
-
-def _spread(count: int, most: int) -> NDArray[np.intp]:
-    """At most so many of `count` indices, evenly spread."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.intp))
 
 
 def _window(middle: float, side: float, low: int, high: int) -> tuple[int, int]:

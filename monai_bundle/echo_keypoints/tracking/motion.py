@@ -170,7 +170,7 @@ class Motion:
     def _box(self, number: int, step: int) -> tuple[int, int, int, int]:
         """The box around the landmarks in a block of pairs."""
         around = self._landmarks[number * _BLOCK : (number + 1) * _BLOCK + step]
-        return _aligned(_box(around, _MARGIN, self._spool.shape), self._spool.shape)
+        return _aligned(_bounds(around, self._spool.shape), self._spool.shape)
 
     def _block(self, number: int, step: int, everywhere: bool) -> _Block:
         """The flow of a block of pairs around the landmarks, or everywhere."""
@@ -192,11 +192,11 @@ class Motion:
         return np.ascontiguousarray(np.moveaxis(self._backend.flow(before, after), 1, -1))
 
 
-def _box(points: NDArray[np.float64], margin: int, size: tuple[int, int]) -> tuple[int, int, int, int]:
+def _bounds(points: NDArray[np.float64], size: tuple[int, int]) -> tuple[int, int, int, int]:
     """The box around points ``(T, K, 2)`` with a margin, within a frame of `size` (height, width)."""
     limits = np.array(size[::-1])
-    low = np.clip(np.floor(points.min(axis=(0, 1))) - margin, 0, limits - 1).astype(int)
-    high = np.clip(np.ceil(points.max(axis=(0, 1))) + margin, low + 1, limits).astype(int)
+    low = np.clip(np.floor(points.min(axis=(0, 1))) - _MARGIN, 0, limits - 1).astype(int)
+    high = np.clip(np.ceil(points.max(axis=(0, 1))) + _MARGIN, low + 1, limits).astype(int)
     return int(low[0]), int(low[1]), int(high[0]), int(high[1])
 
 

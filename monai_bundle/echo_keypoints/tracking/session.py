@@ -72,13 +72,15 @@ class Session:
     detections: Detections
     tissue: NDArray[np.uint8]
     chunk: int
+    _cleaned: NDArray[np.float64] = field(init=False, repr=False)
     _motion: Motion = field(init=False, repr=False)
     _last: _Automatic | None = field(default=None, init=False, repr=False)
     _runs: dict[tuple[Any, ...], NDArray[np.float64]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         seen = self.detections
-        self._motion = Motion(self.backend, self.spool, robust_detections(seen.points, seen.peak))
+        self._cleaned = robust_detections(seen.points, seen.peak)
+        self._motion = Motion(self.backend, self.spool, self._cleaned)
 
     def track(
         self,
@@ -229,7 +231,7 @@ class Session:
         request = (asked, reference, iterations, consensus, motion, placement, seed)
         if self._last is None or self._last.request != request:
             seen = self.detections
-            detected = robust_detections(seen.points, seen.peak)
+            detected = self._cleaned
             if start:
                 frame, known = start.frame, self.letterbox.to_model(start.points_px)
             else:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echo_keypoints.anatomy import SEGMENTS, TISSUES
+from echo_keypoints.tracking.windows import evenly_spread
 
 TISSUE_FRAMES = 24
 """So many frames of a clip are labelled, evenly spread: with half of them a short axis passed for a long one."""
@@ -30,7 +31,7 @@ Labels = NDArray[np.uint8]
 
 def tissue_frames(count: int) -> NDArray[np.intp]:
     """Give the frames of a clip of `count` frames whose labels are looked at, in order."""
-    return np.unique(np.linspace(0, count - 1, min(count, TISSUE_FRAMES)).astype(np.intp))
+    return evenly_spread(count, TISSUE_FRAMES)
 
 
 def surroundings(tissue: Labels, points: NDArray[np.float64]) -> dict[str, float]:

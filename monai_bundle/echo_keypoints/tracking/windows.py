@@ -24,6 +24,11 @@ def window_starts(length: int, window: int, step: int | None = None) -> list[int
     return [*starts, last]
 
 
+def evenly_spread(count: int, most: int) -> NDArray[np.intp]:
+    """At most so many of `count` frames, from the first to the last, in order."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.intp))
+
+
 def window_indices(start: int, window: int, length: int) -> NDArray[np.intp]:
     """Frames of a window; beyond a short clip its last frame is repeated."""
     return np.minimum(np.arange(start, start + window), length - 1)
