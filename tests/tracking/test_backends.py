@@ -18,7 +18,7 @@ from echo_keypoints.tracking.backends.onnx_backend import OnnxBackend
 from echo_keypoints.tracking.backends.torch_backend import TorchBackend
 from echo_keypoints.tracking.context import temporal_context
 from echo_keypoints.tracking.steady import HEIGHT, WIDTH
-from echo_keypoints.training.export import cloudy_frames, export_models, export_onnx
+from echo_keypoints.training.export import cloudy_frames, export_labeller, export_models
 
 NEEDED = ("detector.onnx", "descriptor.onnx", "refiner.onnx", "tissue.onnx")
 
@@ -131,11 +131,12 @@ def test_tissues_are_those_of_the_network(networks):
     np.testing.assert_allclose(seen[:, 1] / 255, certainty, atol=0.006)
 
 
-def test_a_network_without_labels_says_so(networks, tmp_path):
+def test_a_network_without_labels_says_so(networks, models, tmp_path):
     sknet = SKNet.from_preset("small").eval()
-    export_onnx(sknet, networks[1], tmp_path)
+    folder = shutil.copytree(models, tmp_path / "models")
+    export_labeller(sknet, folder)
     frames = cloudy_frames(2)
-    for silent in (TorchBackend(sknet, networks[1]), OnnxBackend(tmp_path, threads=1)):
+    for silent in (TorchBackend(sknet, networks[1]), OnnxBackend(folder, threads=1)):
         tissue = silent.label(frames, [temporal_context(frames)] * 2)
         assert tissue.shape == (2, 2, 56, 56) and tissue.dtype == np.uint8 and not tissue.any()
 

@@ -139,14 +139,7 @@ def export_onnx(sknet: SKNet, trnet: TRNet, folder: Path) -> None:
         ["points", "peak", "spread_px", *levels],
         ({0: batch}, {0: batch}),
     )
-    _write(
-        folder / LABELLER,
-        Labeller(sknet).eval(),
-        (two, contexts[:2].clone()),
-        ["frames", "contexts"],
-        ["tissue"],
-        ({0: batch}, {0: batch}),
-    )
+    export_labeller(sknet, folder)
     _write(folder / DESCRIPTOR, DescriptorGraph(trnet), ([*first, reference],), [*levels, "points"], known)
     pairs, windows = map(torch.from_numpy, neighbour_pairs(np.arange(trnet.window)[None].repeat(2, axis=0)))
     row, window = torch.export.Dim("pairs"), torch.export.Dim("windows")
@@ -157,6 +150,26 @@ def export_onnx(sknet: SKNet, trnet: TRNet, folder: Path) -> None:
         [*levels, "points", "reference_points", *known, "pairs", "windows"],
         ["refined"],
         ([*[{0: batch}] * (len(maps) + 1), *[None] * (len(known) + 1), {1: row}, {0: window}],),
+    )
+
+
+def export_labeller(sknet: SKNet, folder: Path) -> None:
+    """Write ``tissue.onnx``.
+
+    Args:
+        sknet: trained detector, on the CPU.
+        folder: where to write.
+    """
+    frames = cloudy_frames(2)
+    contexts = torch.from_numpy(temporal_context(frames)).repeat(2, 1, 1, 1)
+    batch = torch.export.Dim("frames")
+    _write(
+        folder / LABELLER,
+        Labeller(sknet).eval(),
+        (torch.from_numpy(frames), contexts),
+        ["frames", "contexts"],
+        ["tissue"],
+        ({0: batch}, {0: batch}),
     )
 
 
