@@ -24,9 +24,10 @@ def lengths_at(
     systole: float = 0.38,
     d: tuple[float, float, float] = (10, 50, 10),
     s: tuple[float, float, float] = (14, 32, 15),
+    atrial: float = 0.25,
 ) -> np.ndarray:
     """``(T, 3)`` IVS, LVID, LVPW in mm between their values at end-diastole and end-systole."""
-    c = contraction(phase, systole)[:, None]
+    c = contraction(phase, systole, atrial)[:, None]
     return np.asarray(d) + c * (np.asarray(s, float) - np.asarray(d))
 
 

@@ -11,7 +11,7 @@ from echo_keypoints.errors import QueryError, ResultError
 from echo_keypoints.results import from_document, load_result, save_result, to_document
 from echo_keypoints.tracking import load_backend, open_session
 from example_results import make_clip, make_header
-from known_hearts import beating
+from known_hearts import beating, lengths_at, result_of_lengths
 
 WHO = {"who": "reader A", "reason": "looked at it"}
 
@@ -127,3 +127,14 @@ def test_landmarks_are_set_and_cleared(tmp_path):
             editing.set_landmarks(
                 replace(first, models={"detector.onnx": "0" * 64}), session, 6, wanted, **WHO
             )
+
+
+def test_half_a_beat_from_end_systole_on_may_be_corrected():
+    times = np.arange(40) / 50
+    half = measure(result_of_lengths(times, lengths_at(0.3 + times)))
+    (beat,) = half.beats
+    assert beat["next_ed_frame"] is None and beat["es_frame"] < beat["ed_frame"]
+    moved = editing.set_beat(half, 0, ed_frame=beat["ed_frame"] - 1, **WHO)
+    assert moved.beats[0]["ed_frame"] == beat["ed_frame"] - 1
+    with pytest.raises(QueryError, match="order"):
+        editing.set_beat(half, 0, es_frame=beat["ed_frame"], **WHO)

@@ -129,3 +129,8 @@ def test_every_shared_file_is_inspected(shared_data):
     for file in files:
         json.dumps(inspect_clip(file), allow_nan=False)
     assert len(files) > 10
+
+
+def test_an_odd_element_does_not_make_a_file_unreadable(shared_data):
+    found = inspect_clip(shared_data / "dicom_us" / "iu22_jpegls.dcm")
+    assert "still image" in (found["refusal"] or "") and "damaged" not in found["refusal"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import slicer
 
 from echo_keypoints.readers import read_clip
-from echo_keypoints.results import file_digest
+from echo_keypoints.results import clip_digest
 from EchoKeypointsLib.engine import sample_clip
 from EchoKeypointsLib.study import Study
 
@@ -40,7 +40,7 @@ def load_now(scene: slicer.vtkMRMLScene, path: str | Path) -> Study:
         ClipError: the file cannot be used as a clip.
     """
     clip = read_clip(path)
-    facts = {"warnings": list(clip.header.warnings), "sha256": file_digest(Path(path))}
+    facts = {"warnings": list(clip.header.warnings), "sha256": clip_digest(Path(path))}
     *_, study = Study.steps(scene, clip.header, clip.pixels, facts)
     if study is None:
         raise RuntimeError("the clip was not brought into the scene")

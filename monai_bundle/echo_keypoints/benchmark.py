@@ -105,10 +105,11 @@ def time_outputs(path: Path, result: AnalysisResult, folder: Path, repeat: int) 
         repeat: repetitions.
     """
     from echo_keypoints.readers.dicom_study import find_study
+    from echo_keypoints.writers.files import HTML_NAME, PDF_NAME
     from echo_keypoints.writers.outputs import write_outputs
     from echo_keypoints.writers.overlay import painted_frames
     from echo_keypoints.writers.plot import write_plot
-    from echo_keypoints.writers.report import HTML_NAME, PDF_NAME, read_report
+    from echo_keypoints.writers.report import read_report
     from echo_keypoints.writers.video import write_mp4
 
     source = open_clip(path)

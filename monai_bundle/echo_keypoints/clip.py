@@ -43,6 +43,11 @@ class ClipHeader:
     metadata: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
+    @property
+    def times_known(self) -> bool:
+        """False where `frame_times_s` were assumed: then nothing may be given in seconds."""
+        return bool(self.metadata.get("times_known", True))
+
 
 @dataclass(frozen=True)
 class ClipSource:

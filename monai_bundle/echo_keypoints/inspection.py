@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -16,7 +17,7 @@ from echo_keypoints.clip import ClipHeader, ClipSource
 from echo_keypoints.errors import ClipError
 from echo_keypoints.readers import open_clip
 from echo_keypoints.readers.dicom_tags import DicomTags, read_tags
-from echo_keypoints.readers.guard import display_name
+from echo_keypoints.readers.guard import display_name, guarded
 from echo_keypoints.readers.sniff import sniff
 from echo_keypoints.results import plain
 from echo_keypoints.tracking.region import REGION_FRAMES, scan_region
@@ -47,7 +48,10 @@ def inspect_clip(path: str | Path) -> dict[str, Any]:
         raise ClipError(f"{name} was not found; check its path.")
     tags, source, refusal = None, None, None
     try:
-        tags = read_tags(file) if sniff(file) == "dicom" else None
+        with guarded(name):
+            kind = sniff(file)
+        with suppress(ClipError):  # one odd element there does not keep the clip from being read
+            tags = read_tags(file) if kind == "dicom" else None
         source = open_clip(file)
         frames = list(islice(source.frames(), REGION_FRAMES))
     except ClipError as error:
@@ -70,7 +74,7 @@ def inspect_clip(path: str | Path) -> dict[str, Any]:
 def _facts(header: ClipHeader) -> dict[str, Any]:
     """Give size, times and scale."""
     steps = np.diff(header.frame_times_s)
-    known = bool(header.metadata.get("times_known", True))
+    known = header.times_known
     return {
         "format": header.metadata.get("format"),
         "frames": header.frame_count,
@@ -162,17 +166,17 @@ def _blocked(source: ClipSource | None, refusal: str | None) -> list[dict[str, s
         )
     steps = np.diff(header.frame_times_s)
     rate, length = 1 / float(steps.mean()), float(header.frame_times_s[-1])
-    if not header.metadata.get("times_known", True):
+    if not header.times_known:
         found.append(("heart rate, durations, velocities", "The file has no frame times."))
     elif rate < TIMING_RATE_HZ - 0.5:
         found.append(("heart rate, durations, velocities", f"{rate:.1f} frames a second are too few."))
-    elif rate < FINE_RATE_HZ:
+    elif rate < FINE_RATE_HZ - 0.5:
         why = f"They need {FINE_RATE_HZ:g} frames a second, and the clip has {rate:.1f}."
         found.append(("timing of the wall thickening, peak velocities", why))
         if rate < DIMENSION_RATE_HZ - 0.5:
             why = f"{rate:.1f} frames a second: end-diastole and end-systole may be {500 / rate:.0f} ms off."
             found.append(("(less sure) all values of a beat", why))
-    if header.metadata.get("times_known", True) and length < _LONG_BEAT_S:
+    if header.times_known and length < _LONG_BEAT_S:
         found.append(("(perhaps) heart rate, means over beats", f"The clip is {length:.2f} s long."))
     if header.metadata.get("colour"):
         found.append(("(less sure) all landmarks", "Colour Doppler hides the walls; use the grey clip."))

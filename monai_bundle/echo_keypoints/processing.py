@@ -15,7 +15,14 @@ from echo_keypoints.editing import ANALYSIS
 from echo_keypoints.errors import ResultError
 from echo_keypoints.readers import open_clip
 from echo_keypoints.readers.dicom_study import find_study
-from echo_keypoints.results import AnalysisResult, AuditEntry, claim_folder, file_digest
+from echo_keypoints.results import (
+    AnalysisResult,
+    AuditEntry,
+    claim_folder,
+    clip_digest,
+    from_document,
+    to_document,
+)
 from echo_keypoints.tracking import Anchor
 from echo_keypoints.tracking.backends import Backend
 from echo_keypoints.writers.outputs import write_outputs
@@ -48,6 +55,7 @@ def analyze_into(
     outputs: Outputs = Outputs(),
     overwrite: bool = False,
     resume: bool = False,
+    set_aside: bool = False,
     name: str | None = None,
     query: tuple[int, ArrayLike] | None = None,
     anchors: Sequence[Anchor] = (),
@@ -66,6 +74,7 @@ def analyze_into(
         overwrite: analyse again what has been analysed before; the audit trail goes on.
         resume: where there is a result of this clip already, take it as it is, a person's changes included, and
             only write the files that follow from it.
+        set_aside: results of another clip in its folder, or damaged ones, make room (`results.claim_folder`).
         name: of the folder within `output`; the stem of the clip's name by default.
         threads: CPU threads of the video's encoder; as many as it likes by default.
         query, anchors, reference, patient, progress: as in `analysis.analyze_clip`.
@@ -79,9 +88,14 @@ def analyze_into(
         ResultError: the folder is taken, or cannot be written to.
     """
     source = open_clip(path)
-    digest = file_digest(path)
+    digest = clip_digest(path)
     folder, earlier = claim_folder(
-        output, source.header.source, digest, overwrite=overwrite or resume, name=name
+        output,
+        source.header.source,
+        digest,
+        overwrite=overwrite or resume,
+        name=name,
+        set_aside=set_aside,
     )
     try:
         if earlier is not None and resume and not overwrite:
@@ -98,6 +112,8 @@ def analyze_into(
                 sha256=digest,
             )
             result = result if earlier is None else _continue_trail(earlier, result)
+            # As it is kept: what is exported from it later is then the same to the last digit.
+            result = from_document(to_document(result))
         _write(result, path, source, folder, outputs, threads)
     finally:
         if not any(folder.iterdir()):  # a refused clip leaves nothing behind
@@ -129,7 +145,7 @@ def _write(
     except OSError as error:
         raise ResultError(
             f"{source.header.source}: the results cannot be written to the folder {folder.name} "
-            f"({error.strerror}); free some space or choose another output folder."
+            f"({error.strerror or error}); free some space or choose another output folder."
         ) from error
 
 

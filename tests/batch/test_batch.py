@@ -8,8 +8,10 @@ import time
 from dataclasses import replace
 
 import cv2
+import numpy as np
 import pytest
 from blobs import write_clip
+from PIL import Image
 
 from echo_keypoints.batch.job import Job, Outcome, process
 from echo_keypoints.batch.run import review, run_batch
@@ -17,6 +19,7 @@ from echo_keypoints.batch.schedulers import LocalScheduler, Started
 from echo_keypoints.batch.states import DONE, FAILED, NEEDS_REVIEW, REVIEWED
 from echo_keypoints.batch.worklist import Worklist
 from echo_keypoints.cli import main
+from echo_keypoints.editing import set_view
 from echo_keypoints.errors import EchoKeypointsError, QueryError, ResultError
 from echo_keypoints.results import AuditEntry, load_result, save_result
 
@@ -243,3 +246,62 @@ def test_a_folder_is_needed(tmp_path, output, options):
     (tmp_path / "empty").mkdir()
     assert run_batch(tmp_path / "empty", output, Here(), options).states == {}
     assert "0 clips" in (output / "index.html").read_text()
+
+
+def test_a_changed_clip_is_analysed_again_and_its_old_result_kept(clips, output, options):
+    run_batch(clips, output, Here(), options)
+    review(output, ["a.npz"], "reader", "seen")
+    write_clip(clips / "a.npz", seed=9, frames=6)
+    tally = run_batch(clips, output, Here(), options)
+    assert tally.analysed == 1 and entries(output)["a.npz"].state == NEEDS_REVIEW
+    assert load_result(output / "a").clip.frame_count == 6
+    (aside,) = output.glob("a.until-*")
+    assert load_result(aside).audit[-1].what == "review"
+
+
+def test_a_changed_folder_of_frames_is_analysed_again(tmp_path, output, options):
+    frames = tmp_path / "in" / "frames"
+    frames.mkdir(parents=True)
+    for count in (4, 5):
+        video = np.load(write_clip(tmp_path / "clip.npz", count, count))["video"]
+        for number, picture in enumerate(video):
+            Image.fromarray(picture).save(frames / f"{number}.png")
+        assert run_batch(tmp_path / "in", output, Here(), options).analysed == 1
+        assert load_result(output / "frames").clip.frame_count == count
+    assert len(list(output.glob("frames.until-*"))) == 1
+
+
+def test_a_damaged_result_is_made_again_on_request(clips, output, options):
+    run_batch(clips, output, Here(), options)
+    (output / "a" / "result.json").write_text("{")
+    run_batch(clips, output, Here(), options)
+    assert "--retry-failed" in entries(output)["a.npz"].reason
+    run_batch(clips, output, Here(), options, retry_failed=True)
+    assert entries(output)["a.npz"].state == NEEDS_REVIEW and load_result(output / "a")
+
+
+def test_a_clip_may_be_called_like_a_folder_of_others(clips, output, options):
+    run_batch(clips, output, Here(), options)
+    write_clip(clips / "study.npz", 5)
+    run_batch(clips, output, Here(), options)
+    assert entries(output)["study.npz"].state == NEEDS_REVIEW
+    assert results(output)[-3:] == ["study/IM1/result.json", "study/IM2/result.json", "study/result.json"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are UTF-8 there")
+def test_a_name_that_is_no_text_fails_alone(clips, output, options):
+    (clips / os.fsdecode(b"M\xfcller.npz")).write_bytes((clips / "a.npz").read_bytes())
+    tally = run_batch(clips, output, Here(), options)
+    assert tally.states == {FAILED: 2, NEEDS_REVIEW: 3}
+    assert "UTF-8" in entries(output)["M\\xfcller.npz"].reason
+
+
+def test_a_persons_word_on_the_view_counts(clips, output, options):
+    run_batch(clips, output, Here(), options)
+    file = output / "a" / "result.json"
+    said = {}
+    for plax in (True, False):
+        save_result(set_view(load_result(file), plax, who="reader", reason=""), file)
+        run_batch(clips, output, Here(), options)
+        said[plax] = entries(output)["a.npz"].reason
+    assert "parasternal" not in said[True] and "parasternal" in said[False]

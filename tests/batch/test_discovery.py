@@ -47,3 +47,29 @@ def test_a_folder_of_stills_is_one_clip(tmp_path):
 def test_loops_of_links_end(clips, tmp_path):
     os.symlink(clips, clips / "study" / "loop")
     assert len(find_clips(clips, tmp_path / "out")) == 4
+
+
+def test_results_are_no_clips(clips):
+    folder = clips / "study" / "IM1"
+    folder.mkdir()
+    for name in ("result.json", "curves.csv"):
+        (folder / name).write_text("")
+    before = place(find_clips(clips, clips / "out"))
+    Image.new("L", (8, 8)).save(folder / "curves.png")
+    (folder / "overlay.mp4").write_bytes((clips / "a.npz").read_bytes())
+    (folder / "b.npz").write_bytes((clips / "a.npz").read_bytes())  # a clip that lies beside results
+    assert place(find_clips(clips, clips / "out")) == {**before, "study/IM1/b.npz": "study/IM1/b"}
+
+
+def test_the_input_folder_may_hold_the_frames_itself(tmp_path):
+    (tmp_path / "in").mkdir()
+    for number in range(2):
+        Image.new("L", (8, 8)).save(tmp_path / "in" / f"{number}.png")
+    assert place(find_clips(tmp_path / "in", tmp_path / "out")) == {".": "."}
+
+
+def test_files_that_are_named_by_uids_keep_apart(clips, tmp_path):
+    for name in ("1.2.840.1", "1.2.840.2"):
+        (clips / name).write_bytes((clips / "a.npz").read_bytes())
+    folders = place(find_clips(clips, tmp_path / "out"))
+    assert folders["1.2.840.1"] == "1.2.840.1" and folders["1.2.840.2"] == "1.2.840.2"

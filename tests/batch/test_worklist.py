@@ -75,3 +75,11 @@ def test_another_version_is_refused(tmp_path):
     base.close()
     with pytest.raises(ResultError, match="another version"):
         Worklist(tmp_path)
+
+
+def test_a_worklist_that_cannot_be_written_is_not_called_damaged(tmp_path):
+    (tmp_path / WORKLIST_NAME).mkdir()
+    with pytest.raises(ResultError, match="check permissions and free space"):
+        Worklist(tmp_path)
+    with pytest.raises(ResultError, match="cannot be used"), sole_run(tmp_path / "absent"):
+        pass

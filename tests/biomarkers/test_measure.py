@@ -8,7 +8,7 @@ import pytest
 from echo_keypoints.biomarkers import Patient, measure
 from echo_keypoints.biomarkers.indices import INDICES
 from echo_keypoints.results import from_document, schema, to_document
-from known_hearts import beating
+from known_hearts import beating, lengths_at, result_of_lengths
 
 MAN = Patient("M", 170, 70, 50)
 
@@ -86,3 +86,30 @@ def test_nothing_measurable_is_said_and_not_guessed():
     assert lost.measurements["indices"] == {} and lost.measurements["curves"]["LVID"] is None
     assert all(lost.measurements["missing"].values())
     json.dumps(to_document(lost), allow_nan=False)
+
+
+def test_the_early_lengthening_is_not_the_atrial_one():
+    times = np.arange(round(3.3 * 50)) / 50
+    strong = [lengths_at(0.9 + times, atrial=atrial) for atrial in (0.1, 0.6)]
+    weak_kick, strong_kick = (
+        values(measure(result_of_lengths(times, lengths), MAN))["dDdt_diastole"] for lengths in strong
+    )
+    # Of 18 mm the share 1 - atrial is filled within 0.35 of diastole's 0.62 s, at most 1.5 times as fast as on average.
+    for found, atrial in ((weak_kick, 0.1), (strong_kick, 0.6)):
+        assert found == pytest.approx(1.8 * (1 - atrial) / (0.35 * 0.62) * 1.5, rel=0.08)
+
+
+def test_children_get_no_class_of_geometry():
+    result = measure(beating(), Patient("M", 110, 19, 5))
+    assert result.measurements["geometry"] is None
+    assert result.measurements["missing"]["geometry"] == "the limits are for adults"
+
+
+def test_two_frames_are_too_few():
+    result = measure(result_of_lengths(np.array([0.0, 0.02]), lengths_at(np.array([0.0, 0.1]))))
+    assert any("too few frames" in reason for reason in result.quality["reasons"])
+
+
+def test_repeated_frames_do_not_make_a_clip_fast():
+    doubled = beating(fps=60, metadata={"repeated_frames": 99})
+    assert set(measure(doubled, MAN).measurements["missing"]) == FINE

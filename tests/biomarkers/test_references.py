@@ -65,9 +65,9 @@ def test_classes_of_geometry():
         (130, 0.45, "M"): "concentric hypertrophy",
     }
     for (lvmi, rwt, sex), expected in classes.items():
-        assert geometry(lvmi, rwt, sex, {"LVMI": 1, "RWT": 0.01})["class"] == expected
-    sure = geometry(80, 0.30, "M", {"LVMI": 19, "RWT": 0.05})
+        assert geometry(lvmi, rwt, Patient(sex), {"LVMI": 1, "RWT": 0.01})["class"] == expected
+    sure = geometry(80, 0.30, Patient("M"), {"LVMI": 19, "RWT": 0.05})
     assert not sure["borderline"] and sure["within_error"] == []
-    unsure = geometry(100, 0.40, "M", {"LVMI": 19, "RWT": 0.05})
+    unsure = geometry(100, 0.40, Patient("M"), {"LVMI": 19, "RWT": 0.05})
     assert unsure["borderline"] and len(unsure["within_error"]) == 3
-    assert isinstance(geometry(100, 0.4, None, {}), Missing)
+    assert isinstance(geometry(100, 0.4, Patient(), {}), Missing)

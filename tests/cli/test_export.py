@@ -85,3 +85,24 @@ def test_the_clip_must_be_the_one_that_was_analysed(case, capsys):
 def test_an_output_is_needed(case, capsys):
     assert main(["export", str(case), "--to", "sr"]) == 2
     assert "-o FILE" in capsys.readouterr().err
+
+
+def test_the_clip_is_never_written_over_nor_taken_for_another(case, capsys):
+    clip = case / "heart.dcm"
+    before = clip.read_bytes()
+    assert export(case, "sr", "heart.dcm", "--clip", str(clip), "--overwrite") == 2
+    assert "is the clip itself" in capsys.readouterr().err and clip.read_bytes() == before
+    assert export(case, "sr", "a.dcm", "--clip", str(case / "absent.dcm")) == 2
+    assert "was not found" in capsys.readouterr().err
+    (case / "other.dcm").write_bytes(before + b"\0")
+    assert export(case, "sr", "a.dcm", "--clip", str(case / "other.dcm")) == 2
+    assert "is not the clip" in capsys.readouterr().err
+
+
+def test_what_is_no_dicom_has_no_identity_to_give(case, capsys):
+    folder = case / "npz"
+    folder.mkdir()
+    header = make_header(source="heart.npz", metadata={"format": "NPZ"})
+    save_result(make_measured(clip=header), folder / "result.json")
+    assert export(folder, "sr", "a.dcm", "--with-identity") == 2
+    assert "no DICOM file" in capsys.readouterr().err

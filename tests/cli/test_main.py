@@ -100,3 +100,41 @@ def test_an_interrupt_is_clean(tmp_path):
         _, error = process.communicate(timeout=100)
     assert process.returncode == 130 and b"Traceback" not in error and b"stopped." in error
     assert not list(tmp_path.glob(".part-*"))
+
+
+def inspect_sample(**options):
+    command = [sys.executable, "-m", "echo_keypoints", "inspect", "docs/sample/plax_phantom.dcm"]
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGE), **options.pop("env", {})}
+    return subprocess.run(
+        command,
+        cwd=PACKAGE.parent,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=300,
+        **options,
+    )
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes are of another kind there")
+def test_nobody_has_to_read_to_the_end():
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = inspect_sample(stdout=writing)
+    finally:
+        os.close(writing)
+    assert done.returncode == 141 and not done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_full_disk_is_one_sentence():
+    with open("/dev/full", "w") as full:
+        done = inspect_sample(stdout=full)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("echo-keypoints: a file cannot be")
+
+
+def test_signs_that_a_terminal_lacks_stop_nothing():
+    done = inspect_sample(stdout=subprocess.PIPE, env={"PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0 and "?" in done.stdout and not done.stderr

@@ -299,3 +299,25 @@ def test_damaged_frame_in_the_middle_names_itself(tmp_path: Path) -> None:
     assert sum(1 for _ in zip(range(3), frames, strict=False)) == 3
     with pytest.raises(ClipError, match=r"frame 4 of clip\.dcm"):
         next(frames)
+
+
+def test_a_scale_made_for_another_size_than_the_videos_is_not_used(tmp_path: Path) -> None:
+    video = grey_clip(10, 128, 160)
+    stream = video_bytes(video, "mp4", "libx264", pix_fmt="yuv420p")
+    for shown, known in ((video, True), (video[:, ::2, ::2], False)):
+        data = video_dicom(shown, H264, stream, SequenceOfUltrasoundRegions=[region()])
+        header = open_clip(save(data, tmp_path / "clip.dcm")).header
+        assert (header.height, header.width) == (128, 160)
+        assert (header.spacing_mm is not None) == known
+        assert any("160 x 128" in warning for warning in header.warnings) != known
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("rate", [b"  ", b"60\\62 ", b"N/A ", b"72 bpm"])
+def test_an_odd_heart_rate_is_none(rate: bytes, tmp_path: Path) -> None:
+    path = save(dicom(GREY, EXPLICIT, HeartRate=99), tmp_path / "a.dcm")
+    content = path.read_bytes()
+    written = b"\x18\x00\x88\x10IS\x02\x0099"
+    assert written in content
+    path.write_bytes(content.replace(written, b"\x18\x00\x88\x10IS" + len(rate).to_bytes(2, "little") + rate))
+    assert "heart_rate_bpm" not in read_clip(path).header.metadata

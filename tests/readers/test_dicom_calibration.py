@@ -81,3 +81,12 @@ def test_malformed_box_is_skipped() -> None:
     del broken.RegionLocationMaxX1
     assert dicom_scale(header(broken)).spacing_mm is None
     assert dicom_scale(header(region(RegionLocationMinX0=59, RegionLocationMaxX1=4))).spacing_mm is None
+
+
+@pytest.mark.parametrize("name", ["PhysicalDeltaX", "PhysicalDeltaY"])
+def test_a_region_without_a_delta_is_skipped(name: str) -> None:
+    for broken in (region(), region(**{name: None})):
+        if broken.get(name) is not None:
+            delattr(broken, name)
+        assert dicom_scale(header(broken)).spacing_mm is None
+        assert dicom_scale(header(broken, region())).spacing_mm is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +122,7 @@ def test_spacing_of_one_is_no_scale(tmp_path: Path) -> None:
         (nrrd(GREY, "domain domain list").replace(b"64 48 6", b"64 48 999999999"), "more than this software"),
         (mha(GREY).replace(b"64 48 6", b"64 48 999999999"), "more than this software"),
         (mha(GREY)[:60], "cannot be decoded"),
+        (mha(GREY, BinaryData="False"), "as text"),
     ],
 )
 def test_refusals_say_why(content: bytes, words: str, tmp_path: Path) -> None:
@@ -139,3 +141,19 @@ def test_files_that_itk_writes(name: str, compress: bool, tmp_path: Path) -> Non
     clip = read_clip(tmp_path / name)
     np.testing.assert_array_equal(clip.pixels, GREY)
     assert clip.header.spacing_mm == pytest.approx((0.3, 0.2))
+
+
+def test_gzip_of_several_members_is_read(tmp_path: Path) -> None:
+    whole = nrrd(GREY, "domain domain list", compress=True)
+    head, data = whole[: whole.index(b"\n\n") + 2], GREY.tobytes()
+    members = gzip.compress(data[:1000]) + gzip.compress(data[1000:])
+    np.testing.assert_array_equal(read_clip(write(tmp_path / "a.nrrd", head + members)).pixels, GREY)
+
+
+@pytest.mark.parametrize("tail", [b"\n" * 20, b"x" * 20])
+def test_a_stream_that_ends_early_is_refused_whatever_follows(tail: bytes, tmp_path: Path) -> None:
+    whole = nrrd(GREY, "domain domain list", compress=True)
+    head = whole[: whole.index(b"\n\n") + 2]
+    short = write(tmp_path / "a.nrrd", head + gzip.compress(GREY.tobytes()[:5000]) + tail)
+    with pytest.raises(ClipError, match="cannot be decoded"):
+        read_clip(short)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -100,3 +101,22 @@ def test_sound_and_stills_are_refused(tmp_path: Path) -> None:
     (tmp_path / "one.avi").write_bytes(video_bytes(GREY[:1], "avi", "mjpeg", pix_fmt="yuvj420p"))
     with pytest.raises(ClipError, match="still"):
         open_clip(tmp_path / "one.avi")
+
+
+def test_pixels_that_are_not_square_are_told(tmp_path: Path) -> None:
+    for aspect, told in ((None, False), (Fraction(64, 45), True)):
+        path = tmp_path / "clip.mp4"
+        with av.open(str(path), "w") as output:
+            stream = output.add_stream("libx264", rate=25)
+            stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p"
+            if aspect:
+                stream.codec_context.sample_aspect_ratio = aspect
+            for picture in GREY:
+                output.mux(
+                    stream.encode(
+                        av.VideoFrame.from_ndarray(picture, format="gray").reformat(format="yuv420p")
+                    )
+                )
+            output.mux(stream.encode())
+        warnings = open_clip(path).header.warnings
+        assert any("1.42 times as wide" in warning for warning in warnings) == told

@@ -20,3 +20,12 @@ def test_set_and_moved_landmarks_are_told_apart() -> None:
     edited = ["edited"] * 3 + ["auto"]
     assert landmark_origins(result) == [["auto"] * 4, edited, ["reader"] * 3 + ["auto"], edited, ["auto"] * 4]
     assert np.isnan(anchor.points_px[3]).all()
+
+
+def test_points_to_start_from_are_a_readers():
+    result = make_result(reference_mode="query")
+    origins = landmark_origins(result)
+    assert origins[result.reference_frame] == ["reader"] * 4
+    assert all(
+        words == ["auto"] * 4 for frame, words in enumerate(origins) if frame != result.reference_frame
+    )

@@ -3,12 +3,15 @@ import os
 import stat
 
 import pytest
+from PIL import Image
 
 from echo_keypoints.errors import ResultError
 from echo_keypoints.results import (
     AuditEntry,
     atomic_path,
     claim_folder,
+    clip_digest,
+    clip_stem,
     file_digest,
     load_result,
     save_result,
@@ -131,3 +134,51 @@ def test_digests_are_sha256(tmp_path):
     (tmp_path / "abc").write_bytes(b"abc")  # the example of FIPS 180-2
     assert file_digest(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert file_digest(tmp_path) is None
+
+
+def test_frames_of_a_folder_tell_it_from_others(tmp_path):
+    for folder, greys in (("a", (1, 2)), ("b", (1, 2)), ("c", (2, 1)), ("d", (1, 2, 3))):
+        (tmp_path / folder).mkdir()
+        for number, grey in enumerate(greys):
+            Image.new("L", (8, 8), grey).save(tmp_path / folder / f"frame{number}.png")
+    (tmp_path / "b" / "notes.txt").write_text("no frame of it")
+    digests = {name: clip_digest(tmp_path / name) for name in "abcd"}
+    assert digests["a"] == digests["b"] and len(set(digests.values())) == 3
+    assert clip_digest(tmp_path / "a" / "frame0.png") == file_digest(tmp_path / "a" / "frame0.png")
+    assert clip_digest(tmp_path / "absent") is None
+
+
+def test_uids_have_no_ending():
+    names = {
+        "a.dcm": "a",
+        "1.2.840.1": "1.2.840.1",
+        "1.2.840.1.dcm": "1.2.840.1",
+        ".hidden": ".hidden",
+        "a": "a",
+    }
+    assert {name: clip_stem(name) for name in names} == names
+
+
+def test_what_is_in_the_way_is_set_aside_and_not_lost(tmp_path):
+    folder, _ = claim_folder(tmp_path, "heart.dcm", "b" * 64)
+    (folder / "other").mkdir()
+    (folder / "other" / "result.json").write_text("of another clip below")
+    assert claim_folder(tmp_path, "heart.dcm", "b" * 64) == (folder, None)  # folders are no concern of it
+    save_result(make_result(), folder / "result.json")
+    (folder / "curves.csv").write_text("1,2")
+    assert claim_folder(tmp_path, "heart.dcm", "c" * 64, set_aside=True) == (folder, None)
+    (aside,) = tmp_path.glob("heart.until-*")
+    assert sorted(os.listdir(aside)) == ["curves.csv", "result.json"] and os.listdir(folder) == ["other"]
+    assert load_result(aside).clip_sha256 == "b" * 64
+
+
+@pytest.mark.parametrize("options", [{"overwrite": True}, {"set_aside": True}])
+def test_a_damaged_result_can_be_made_again(options, tmp_path):
+    (tmp_path / "heart").mkdir()
+    (tmp_path / "heart" / "result.json").write_text("{")
+    with pytest.raises(ResultError, match="cannot be used"):
+        claim_folder(tmp_path, "heart.dcm", "b" * 64)
+    folder, earlier = claim_folder(tmp_path, "heart.dcm", "b" * 64, **options)
+    assert earlier is None and not os.listdir(folder)
+    (aside,) = tmp_path.glob("heart.until-*")
+    assert (aside / "result.json").read_text() == "{"

@@ -24,3 +24,10 @@ def test_refuses_other_shapes_and_frames_that_it_does_not_have():
             spool.append(np.zeros((9, 8), np.uint8))
         with pytest.raises(IndexError):
             spool.read(0, 1)
+
+
+def test_frames_that_repeat_the_one_before_are_known():
+    with FrameSpool((4, 6)) as spool:
+        for grey in (1, 1, 2, 1, 1, 1):
+            spool.append(np.full((4, 6), grey, np.uint8))
+        assert spool.repeats.tolist() == [False, True, False, False, True, True]

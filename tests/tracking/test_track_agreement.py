@@ -6,9 +6,10 @@ from echo_keypoints.data.phantoms import VALIDATION_SEED
 from echo_keypoints.data.simulation import simulate_clip
 from echo_keypoints.evaluation.cases import exact_case
 from echo_keypoints.tracking import Anchor, open_session
-from echo_keypoints.tracking.agreement import CONTRADICTION_PX, OUTLIER_PX, agreed, steadiness
+from echo_keypoints.tracking.agreement import CONTRADICTION_PX, OUTLIER_PX, agreed
 from echo_keypoints.tracking.backends import load_backend
 from echo_keypoints.tracking.motion import Hops
+from echo_keypoints.tracking.pace import Pace
 
 
 class KnownMotion:
@@ -82,22 +83,21 @@ def test_motion_that_contradicts_itself_does_not_lead_astray():
     assert np.abs(track - truth).max() < 1.0
 
 
-def test_third_differences_weigh_with_the_sixth_power_of_the_rate():
-    times = np.arange(20) / 50
-    assert steadiness(times) == pytest.approx(1)
-    assert steadiness(2 * times) == pytest.approx(1 / 64)
-    assert steadiness(times / 4) == 3  # and no more than that
-    assert steadiness(np.array([0, 0.02, 0.04, 1.04, 1.06])) == pytest.approx(1)  # a gap changes nothing
+def paced(length, steady):
+    """A pace of even frames whose third differences weigh so much."""
+    return Pace(np.arange(length) / (50 * steady ** (1 / 6)), np.zeros(length, bool)) if steady else None
 
 
 @pytest.mark.parametrize("length", [2, 3, 4, 300])
 def test_steadiness_evens_out_errors_of_the_flow_and_leaves_smooth_motion_alone(length):
     truth = beating(length)
-    exact = agreed(KnownMotion(truth), truth, nothing(truth), 0.01, 1.0)
+    exact = agreed(KnownMotion(truth), truth, nothing(truth), 0.01, paced(length, 1.0))
     np.testing.assert_allclose(exact, truth, atol=0.3)
     if length > 4:
         noisy = KnownMotion(truth, noise=0.4)
-        rough, even = (agreed(noisy, truth, nothing(truth), 0.01, steady) for steady in (0.0, 1.0))
+        rough, even = (
+            agreed(noisy, truth, nothing(truth), 0.01, paced(length, steady)) for steady in (0.0, 1.0)
+        )
         trembling = [np.abs(np.diff(track - truth, axis=0)).mean() for track in (rough, even)]
         assert trembling[1] < 0.7 * trembling[0]
 
@@ -125,7 +125,7 @@ def test_it_is_the_minimum_that_the_formula_names(steady, length):
         return steps + trust * pull.sum() + steady * (third**2).sum()
 
     best = minimize(cost, refined[:, 0].ravel(), tol=1e-12).x.reshape(length, 2)
-    track = agreed(motion, refined, nothing(truth), trust, steady)
+    track = agreed(motion, refined, nothing(truth), trust, paced(length, steady))
     np.testing.assert_allclose(track[:, 0], best, atol=2e-3)
 
 

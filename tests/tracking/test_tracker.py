@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -227,3 +228,20 @@ def test_inference_needs_neither_torch_nor_monai():
     root = Path(__file__).parents[2] / "monai_bundle"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=True)
     assert json.loads(done.stdout) == []
+
+
+def test_repeated_frames_are_told_and_do_not_count_for_the_rate():
+    clip = coded_clip(30)
+    doubled = replace(
+        clip.header,
+        frame_count=60,
+        frame_times_s=np.arange(60) / 2 * np.diff(clip.header.frame_times_s).mean(),
+    )
+    with open_session(Clip(doubled, np.repeat(clip.pixels, 2, axis=0)), OracleBackend(30)) as session:
+        assert session.header.metadata["repeated_frames"] == 30
+        assert any("30 of 60 frames repeat" in warning for warning in session.header.warnings)
+    with open_session(clip, OracleBackend(30)) as session:
+        assert (
+            "repeated_frames" not in session.header.metadata
+            and session.header.warnings == clip.header.warnings
+        )

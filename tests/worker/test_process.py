@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from echo_keypoints.results import file_digest
+
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = str(ROOT / "docs" / "sample" / "plax_phantom.dcm")
 
@@ -151,3 +153,69 @@ def test_exports_replace_only_their_own_clip_s(analysed, tmp_path):
     (tmp_path / "plax_phantom" / "result.json").unlink()
     assert "other files" in process.ask("export", **request)["error"]
     assert "no export" in process.ask("export", **{**request, "kinds": ["song"]})["error"]
+
+
+def write_clip(path, frames, seed=0):
+    y, x = np.mgrid[:48, :64]
+    shift = np.random.default_rng(seed).uniform(-5, 5)
+    video = [200 * np.exp(-((x - 30 - shift - t) ** 2 + (y - 24) ** 2) / 90) for t in range(frames)]
+    np.savez(path, video=np.stack(video).astype(np.uint8), fps=20.0)
+    return str(path)
+
+
+def test_a_file_that_was_replaced_is_read_again(process, tmp_path):
+    path = write_clip(tmp_path / "clip.npz", 6)
+    first = process.ask("analyze", clip={"path": path})["result"]["document"]
+    write_clip(path, 5, seed=1)
+    edit = {"kind": "clear_all", "who": "A", "reason": ""}
+    anchored = {
+        "kind": "landmarks",
+        "values": {"frame": 2, "points_px": [[9, 9]] * 4},
+        "who": "A",
+        "reason": "",
+    }
+    refused = process.ask("edit", clip={"path": path}, document=first, edit=anchored)
+    assert refused["kind"] == "refused" and "was changed since" in refused["error"]
+    second = json.loads(process.ask("analyze", clip={"path": path})["result"]["document"])
+    assert second["clip"]["frame_count"] == 5 and second["clip"]["sha256"] == file_digest(Path(path))
+    assert (
+        "document"
+        in process.ask("edit", clip={"path": path}, document=json.dumps(second), edit=edit)["result"]
+    )
+
+
+def test_a_scale_is_of_the_request_it_comes_with(process, tmp_path):
+    spec = {"path": write_clip(tmp_path / "clip.npz", 5)}
+    found = []
+    for scale in (None, {"spacing_mm": [0.4, 0.4], "source": "two clicks"}, None):
+        answer = process.ask("analyze", clip={**spec, "scale": scale})["result"]["document"]
+        found.append(json.loads(answer)["clip"]["spacing_mm"])
+    assert found == [None, [0.4, 0.4], None]
+
+
+def test_exports_of_an_earlier_state_do_not_stay(analysed, tmp_path):
+    process, text = analysed
+    request = {"clip": {"path": SAMPLE}, "folder": str(tmp_path)}
+    process.ask("export", **request, document=text, kinds=["csv", "markups"])
+    process.ask("export", **request, document=text, kinds=["sr"])
+    names = {path.name for path in (tmp_path / "plax_phantom").iterdir()}
+    assert {"beats.csv", "landmarks.seq.mrb", "sr.dcm"} <= names  # the same result: files add up
+    edit = {"kind": "reject", "values": {"index": 0}, "who": "A", "reason": "short"}
+    changed = process.ask("edit", clip={"path": SAMPLE}, document=text, edit=edit)["result"]["document"]
+    process.ask("export", **request, document=changed, kinds=["csv"])
+    names = {path.name for path in (tmp_path / "plax_phantom").iterdir()}
+    assert names == {"result.json", "curves.csv", "beats.csv", "clip.csv", "curves.png"}
+
+
+def test_ids_that_are_no_ids_do_no_harm(process):
+    for line in ('{"id": [1], "method": "warm_up"}', '{"cancel": [1]}', '{"id": {}, "method": "x"}'):
+        process.send(line)
+        assert process.answer()["kind"] == "fault"
+    assert "no method" in process.ask("dance")["error"]
+
+
+def test_a_damaged_document_is_refused(process):
+    edit = {"kind": "reviewed", "who": "A", "reason": ""}
+    for text in ("{", "[]", "null", '{"schema_version": "1.0"}'):
+        answer = process.ask("edit", clip={"path": SAMPLE}, document=text, edit=edit)
+        assert answer["kind"] == "refused" and "damaged" in answer["error"]

@@ -6,7 +6,7 @@ import pytest
 
 from echo_keypoints.biomarkers import Patient, measure
 from echo_keypoints.biomarkers.indices import INDICES
-from echo_keypoints.writers.csv import COLUMNS, write_beats_csv, write_clip_csv, write_csv
+from echo_keypoints.writers.csv import COLUMNS, disarmed, write_beats_csv, write_clip_csv, write_csv
 from example_results import TIMES_S, make_header, make_result
 from known_hearts import beating
 
@@ -77,3 +77,36 @@ def test_a_clip_without_measures_gives_reasons_in_place_of_numbers(tmp_path):
     assert row["LVM (g)"] == row["sex"] == "" and row["LVM_missing"]
     write_csv(make_result(), tmp_path / "curves.csv")  # never measured
     assert all(row["IVS_smooth"] == row["event"] == "" for row in read(tmp_path / "curves.csv"))
+
+
+def test_without_times_there_is_nothing_in_seconds(tmp_path):
+    result = measure(beating(metadata={"times_known": False}))
+    assert result.beats
+    write_csv(result, tmp_path / "curves.csv")
+    write_beats_csv(result, tmp_path / "beats.csv")
+    assert {row["time_s"] for row in rows_of(tmp_path / "curves.csv")} == {""}
+    for row in rows_of(tmp_path / "beats.csv"):
+        assert row["ed_frame"] and not any(row[name] for name in row if name.endswith("_time_s"))
+
+
+def test_the_last_end_diastole_is_named_too(tmp_path):
+    result = measure(beating())
+    write_csv(result, tmp_path / "curves.csv")
+    named = {int(row["frame"]) for row in rows_of(tmp_path / "curves.csv") if row["event"] == "ED"}
+    assert {beat["next_ed_frame"] for beat in result.beats} - {None} <= named
+
+
+def test_names_that_look_like_formulas_are_disarmed():
+    for text, safe in (
+        ("=1+1.npz", "'=1+1.npz"),
+        ("-2+3", "'-2+3"),
+        ("-2.5", "-2.5"),
+        ("-1e-05", "-1e-05"),
+        ("a", "a"),
+    ):
+        assert disarmed(text) == safe
+
+
+def rows_of(path):
+    with path.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))

@@ -4,7 +4,15 @@ from PIL import Image
 
 from echo_keypoints.anatomy import SEGMENTS
 from echo_keypoints.writers.axes import Axes, label, nice_step, padded, ticks
-from echo_keypoints.writers.plot import _LEFT, _PANELS, _RIGHT, draw_plot, segment_confidence, write_plot
+from echo_keypoints.writers.plot import (
+    _LEFT,
+    _PANELS,
+    _RIGHT,
+    draw_plot,
+    segment_confidence,
+    time_axis,
+    write_plot,
+)
 from example_results import make_header, make_result
 
 
@@ -70,3 +78,13 @@ def test_clips_of_any_length_can_be_drawn(tmp_path, count):
 def test_nothing_measurable_is_an_empty_plot():
     picture = draw_plot(make_result(points_px=np.full((5, 4, 2), np.nan)))
     assert picture.size == (1280, 800)
+
+
+def test_without_times_the_axis_counts_frames():
+    known, unknown = (
+        make_result(clip=make_header(metadata={"times_known": known})) for known in (True, False)
+    )
+    assert list(time_axis(unknown)) == [1, 2, 3, 4, 5] and list(time_axis(known)) == list(
+        known.clip.frame_times_s
+    )
+    assert draw_plot(known).tobytes() != draw_plot(unknown).tobytes()

@@ -88,6 +88,7 @@ def process(job: Job, options: Options) -> Outcome:
             outputs=options.outputs,
             overwrite=options.overwrite,
             resume=True,
+            set_aside=True,
             name=job.folder,
             reference=options.reference,
             threads=options.threads,

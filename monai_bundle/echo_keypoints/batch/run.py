@@ -62,16 +62,26 @@ def run_batch(
     if not root.is_dir():
         raise EchoKeypointsError(f"{root.name} is not a folder; batch takes a folder of clips.")
     try:
+        next(root.iterdir(), None)
+    except OSError as error:
+        raise EchoKeypointsError(
+            f"The folder {root.name} cannot be read ({error.strerror or error})."
+        ) from error
+    try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ResultError(f"The folder {output.name} cannot be made ({error.strerror}).") from error
+        raise ResultError(f"The folder {output.name} cannot be made ({error.strerror or error}).") from error
     with sole_run(output), Worklist(output) as worklist:
         worklist.recover()
-        worklist.add(find_clips(root, output))
+        clips = find_clips(root, output)
+        worklist.add(clips)
         if retry_failed:
             worklist.requeue([FAILED])
         if options.overwrite:
             worklist.requeue(FINISHED)
+        for clip in clips:
+            if not clip.name_is_text:
+                worklist.fail(clip.path, "Its name is not UTF-8; rename it.", None)
         analysed = _work_off(worklist, root.resolve(), output.resolve(), scheduler, options, progress)
         refresh(worklist, output)
         return Tally(dict(worklist.tally()), analysed)
@@ -183,4 +193,6 @@ def write_overview(worklist: Worklist, output: Path) -> None:
         with atomic_path(output / INDEX_NAME) as part:
             part.write_text(index_page(entries, output), encoding="utf-8")
     except OSError as error:
-        raise ResultError(f"The overview cannot be written to {output.name} ({error.strerror}).") from error
+        raise ResultError(
+            f"The overview cannot be written to {output.name} ({error.strerror or error})."
+        ) from error

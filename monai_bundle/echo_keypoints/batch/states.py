@@ -25,8 +25,9 @@ def state_of(result: AnalysisResult) -> tuple[str, str]:
         return REVIEWED, f"by {who}"
     reasons = list(result.quality.get("reasons", ()))
     view = result.quality.get("view", {})
-    if view.get("verdict") == "doubtful":
+    doubtful = (view.get("decision") or view.get("verdict")) in ("doubtful", "other")
+    if doubtful:
         reasons.insert(0, "The view may not be parasternal long axis.")
-    if result.quality.get("grade") in _DOUBTFUL_GRADES or view.get("verdict") == "doubtful":
+    if doubtful or result.quality.get("grade") in _DOUBTFUL_GRADES:
         return NEEDS_REVIEW, " ".join(reasons)
     return DONE, ""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from echo_keypoints.batch.worklist import Entry
 from echo_keypoints.results import atomic_path
+from echo_keypoints.writers.csv import disarmed
 
 SUMMARY_NAME = "summary.csv"
 _COLUMNS = ("path", "state", "reason", "folder", "seconds", "changed_utc")
@@ -28,7 +29,6 @@ def write_summary(entries: Iterable[Entry], path: Path) -> None:
 
 
 def _cell(value: object) -> object:
-    """Give a value as a cell; names of files that a spreadsheet would take for a formula are disarmed."""
     if isinstance(value, float):
         return f"{value:.6g}"
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "@", "\t") else value
+    return disarmed(value) if isinstance(value, str) else value

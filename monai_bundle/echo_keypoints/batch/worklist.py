@@ -68,15 +68,35 @@ def sole_run(output: Path) -> Iterator[None]:
     Raises:
         ResultError: another one does.
     """
-    lock = sqlite3.connect(output / _LOCK_NAME, timeout=0, isolation_level=None)
-    try:
+    with usable(output):
+        lock = sqlite3.connect(output / _LOCK_NAME, timeout=0, isolation_level=None)
         try:
-            lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            raise ResultError(f"Another batch is working on {output.name}; wait until it ends.") from error
+            try:
+                lock.execute("BEGIN EXCLUSIVE")
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error):
+                    raise
+                raise ResultError(
+                    f"Another batch is working on {output.name}; wait until it ends."
+                ) from error
+            yield
+        finally:
+            lock.close()
+
+
+@contextmanager
+def usable(output: Path) -> Iterator[None]:
+    """Say in one sentence that the work-list cannot be read or written: no permission, or no space.
+
+    Raises:
+        ResultError: so it is.
+    """
+    try:
         yield
-    finally:
-        lock.close()
+    except sqlite3.OperationalError as error:
+        raise ResultError(
+            f"The work-list in {output.name} cannot be used ({error}); check permissions and free space."
+        ) from error
 
 
 class Worklist:
@@ -90,7 +110,8 @@ class Worklist:
     """
 
     def __init__(self, output: Path) -> None:
-        self._base = sqlite3.connect(output / WORKLIST_NAME, timeout=30, isolation_level=None)
+        with usable(output):
+            self._base = sqlite3.connect(output / WORKLIST_NAME, timeout=30, isolation_level=None)
         try:
             (version,) = self._base.execute("PRAGMA user_version").fetchone()
             if version not in (0, _VERSION):
@@ -99,8 +120,9 @@ class Worklist:
             self._base.execute(f"PRAGMA user_version = {_VERSION}")
         except (sqlite3.DatabaseError, ResultError) as error:
             self._base.close()
-            if isinstance(error, ResultError):
-                raise
+            with usable(output):
+                if isinstance(error, (sqlite3.OperationalError, ResultError)):
+                    raise
             raise ResultError(f"{WORKLIST_NAME} is damaged ({error}); delete it and start again.") from error
 
     def __enter__(self) -> Worklist:

@@ -79,12 +79,10 @@ class Beats:
 
     Attributes:
         beats: in order; each begins where the one before ends, or later.
-        period_s: length of a beat by autocorrelation, or None.
         note: why there is no beat, or None.
     """
 
     beats: tuple[Beat, ...]
-    period_s: float | None = None
     note: str | None = None
 
 
@@ -106,6 +104,8 @@ def find_beats(
         rate_hint_bpm: heart rate that the file gives, if any.
     """
     seen = np.flatnonzero(np.isfinite(smoothed.values))
+    if len(times_s) < 3:
+        return Beats((), note="the clip has too few frames to find beats in it")
     if len(seen) < 3:
         return Beats((), note="the cavity is not measurable on enough frames")
     times, values, slopes = np.asarray(times_s)[seen], smoothed.values[seen], smoothed.slopes[seen]
@@ -124,8 +124,8 @@ def find_beats(
     if not any(beat.es for beat in beats) and (half := finder.systole_before(eds) or finder.cut_systole(eds)):
         beats = [half]
     if not beats:
-        return Beats((), period, "the clip shows neither an end-diastole nor an end-systole that is sure")
-    return Beats(tuple(_on_frames(beat, seen) for beat in beats), period)
+        return Beats((), "the clip shows neither an end-diastole nor an end-systole that is sure")
+    return Beats(tuple(_on_frames(beat, seen) for beat in beats))
 
 
 @dataclass(frozen=True, eq=False)

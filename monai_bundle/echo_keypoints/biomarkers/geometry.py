@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from echo_keypoints.biomarkers.indices import Missing, Quantity
+from echo_keypoints.biomarkers.patient import Patient
 
 LVMI_LIMIT = {"M": 115.0, "F": 95.0}
 """Left-ventricular hypertrophy is above this LV mass / BSA in g/m² (linear method, Lang 2015)."""
+
+ADULT_YEARS = 18.0
 
 RWT_LIMIT = 0.42
 """Walls are relatively thick above this (Lang 2015)."""
@@ -26,21 +29,24 @@ def geometry_class(lvmi: float, rwt: float, sex: str) -> str:
 
 
 def geometry(
-    lvmi: Quantity, rwt: Quantity, sex: str | None, sd: dict[str, float]
+    lvmi: Quantity, rwt: Quantity, patient: Patient, sd: dict[str, float]
 ) -> dict[str, Any] | Missing:
     """Classify, with the other classes that lie within one standard deviation of both numbers.
 
     Args:
         lvmi: LV mass / BSA (DuBois) in g/m².
         rwt: 2 LVPWd / LVIDd.
-        sex: ``"F"``, ``"M"`` or None.
+        patient: whose sex is needed; the limits are for adults.
         sd: standard deviations of ``LVMI`` and ``RWT`` (`indices.uncertainty`).
     """
     for quantity in (lvmi, rwt):
         if isinstance(quantity, Missing):
             return quantity
-    if sex is None:
+    if patient.sex is None:
         return Missing("the patient's sex is not known")
+    if patient.age_years is not None and patient.age_years < ADULT_YEARS:
+        return Missing("the limits are for adults")
+    sex = patient.sex
     assert not isinstance(lvmi, Missing) and not isinstance(rwt, Missing)
     found = geometry_class(lvmi, rwt, sex)
     near = {

@@ -39,6 +39,7 @@ class Curves:
         lengths: smoothed lengths by segment, in mm or, where the scale is unknown, px.
         in_mm: which of the two.
         inward: ``(T,)`` smoothed place of each endocardium along the measuring line, growing inward, by wall.
+        repeated_frames: how many frames are the same as the one before, and so no moments of their own.
     """
 
     times_s: NDArray[np.float64]
@@ -46,11 +47,14 @@ class Curves:
     lengths: Mapping[str, Smoothed]
     in_mm: bool
     inward: Mapping[str, Smoothed]
+    repeated_frames: int = 0
 
     @property
     def rate_hz(self) -> float:
-        """Mean number of frames a second."""
-        return (len(self.times_s) - 1) / float(self.times_s[-1] - self.times_s[0])
+        """Mean number of frames a second that show a moment of their own."""
+        return max(1, len(self.times_s) - 1 - self.repeated_frames) / float(
+            self.times_s[-1] - self.times_s[0]
+        )
 
 
 def inward_motion(times_s: NDArray[np.float64], points: NDArray[np.float64]) -> dict[str, Smoothed]:
@@ -74,7 +78,7 @@ def kinetics(curves: Curves, beat: Beat) -> dict[str, Quantity]:
         The ``*_curve`` quantities of `indices.INDICES`.
     """
     found: dict[str, Quantity] = {}
-    run = _whole_beat(curves, beat)
+    run = _whole_beat(beat)
     for wall in _WALLS:
         found[f"{wall}_PSI_curve"] = _gate(curves, DIMENSION_RATE_HZ) or _post_systolic(
             curves, beat, wall, run
@@ -82,7 +86,7 @@ def kinetics(curves: Curves, beat: Beat) -> dict[str, Quantity]:
         found[f"{wall}_time_to_peak_curve"] = _gate(curves, FINE_RATE_HZ) or _time_to_peak(
             curves, beat, wall, run
         )
-    found["IVS_LVPW_delay_curve"] = _gate(curves, FINE_RATE_HZ) or _delay(curves, beat, run)
+    found["IVS_LVPW_delay_curve"] = _gate(curves, FINE_RATE_HZ) or _delay(curves, run)
     for phase in ("systole", "diastole"):
         gate = _gate(curves, FINE_RATE_HZ)
         span = _span(beat, phase)
@@ -104,7 +108,7 @@ def _gate(curves: Curves, least_hz: float) -> Missing | None:
     return None
 
 
-def _whole_beat(curves: Curves, beat: Beat) -> slice | Missing:
+def _whole_beat(beat: Beat) -> slice | Missing:
     if beat.next_ed is None:
         return Missing("the beat does not end within the clip")
     return slice(beat.ed.frame, beat.next_ed.frame + 1)
@@ -140,7 +144,7 @@ def _time_to_peak(curves: Curves, beat: Beat, wall: str, run: slice | Missing) -
     return peak if isinstance(peak, Missing) else 1000 * (peak[1] - beat.ed.time_s)
 
 
-def _delay(curves: Curves, beat: Beat, run: slice | Missing) -> Quantity:
+def _delay(curves: Curves, run: slice | Missing) -> Quantity:
     if isinstance(run, Missing):
         return run
     moments = {}
@@ -163,7 +167,8 @@ def _span(beat: Beat, phase: str) -> tuple[int, int] | Missing:
         return beat.ed.frame, beat.es.frame
     if beat.next_ed is None:
         return Missing("the beat does not end within the clip")
-    return beat.es.frame, beat.next_ed.frame
+    # Early: without the atrial kick, which is the faster one in many hearts.
+    return beat.es.frame, (beat.es.frame + beat.next_ed.frame) // 2
 
 
 def _velocity(curves: Curves, phase: str, span: tuple[int, int] | Missing) -> tuple[Quantity, Quantity]:

@@ -107,7 +107,8 @@ def _curves(result: AnalysisResult) -> Curves:
     points = result.points_px * np.asarray(header.spacing_mm or (1.0, 1.0))
     return Curves(
         times_s=times,
-        times_known=bool(header.metadata.get("times_known", True)),
+        times_known=header.times_known,
+        repeated_frames=int(header.metadata.get("repeated_frames", 0)),
         lengths={name: smooth(times, np.asarray(values)) for name, values in raw.items()},
         in_mm=in_mm,
         inward=inward_motion(times, points),

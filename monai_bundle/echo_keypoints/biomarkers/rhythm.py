@@ -1,4 +1,4 @@
-"""How long a beat is: from R waves if the file has them, else from how the cavity repeats itself."""
+"""How long a beat is, by how the cavity repeats itself."""
 
 from __future__ import annotations
 

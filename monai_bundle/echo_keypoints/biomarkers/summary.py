@@ -59,7 +59,7 @@ def summarise(
     lvmi, rwt = (
         indices[name]["value"] if name in indices else Missing(missing[name]) for name in ("LVMI", "RWT")
     )
-    shape = geometry(lvmi, rwt, patient.sex, sd)
+    shape = geometry(lvmi, rwt, patient, sd)
     if isinstance(shape, Missing):
         missing["geometry"] = shape.reason
     return {

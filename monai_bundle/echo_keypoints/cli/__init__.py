@@ -7,6 +7,8 @@ in one sentence.
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -17,7 +19,7 @@ from echo_keypoints.errors import EchoKeypointsError
 REFUSED = 2
 """Exit code when input was refused; also argparse's own for a wrong command line."""
 
-_INTERRUPTED = 130
+_INTERRUPTED, _UNREAD = 130, 141
 _COMMANDS = {
     "analyze": ("echo_keypoints.cli.analyze", "track the landmarks through clips and write the results"),
     "batch": ("echo_keypoints.cli.batch", "analyse a folder of clips; goes on where it was stopped"),
@@ -50,13 +52,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: without the program's name; those of this process by default.
 
     Returns:
-        0, or 2 when any input was refused (said in one sentence on stderr), or 130 when interrupted.
+        0, or 2 when any input was refused (said in one sentence on stderr), 130 when interrupted,
+        or 141 when nobody reads the output any more.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show stops nothing
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         args = _parser(given).parse_args(given)
         run: Callable[[argparse.Namespace], int] = args.run
-        return run(args)
+        code = run(args)
+        sys.stdout.flush()
+        return code
     except EchoKeypointsError as error:
         complain(str(error))
         return REFUSED
@@ -66,6 +74,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         complain("stopped.")
         return _INTERRUPTED
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _UNREAD
+    except OSError as error:
+        complain(f"a file cannot be read or written ({error.strerror or error}).")
+        return REFUSED
 
 
 def complain(sentence: str) -> None:

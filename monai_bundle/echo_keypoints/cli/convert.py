@@ -44,10 +44,16 @@ def run(args: argparse.Namespace) -> int:
     if args.output.is_file() or (args.output.is_dir() and any(args.output.iterdir())):
         raise ResultError(f"{args.output.name} is there already; choose another output.")
     clips = read_clips(args.source, args.form or recognise(args.source), spacing)
+    if not any(marks.frames for marks in clips.values()):
+        raise EchoKeypointsError(
+            f"{args.source.name} holds no landmarks that a person set: nothing to convert."
+        )
+    if args.to == "unity" and args.output.suffix != ".json":
+        raise EchoKeypointsError(f"{args.output.name} must end in .json, by which unity's files are known.")
     try:
         write_clips(clips, args.output, args.to, args.clips)
     except OSError as error:
-        raise ResultError(f"Cannot write to {args.output.name} ({error.strerror}).") from error
+        raise ResultError(f"Cannot write to {args.output.name} ({error.strerror or error}).") from error
     frames = sum(len(marks.frames) for marks in clips.values())
     print(f"{frames} labelled frames of {len(clips)} clips: {args.output}")
     return 0

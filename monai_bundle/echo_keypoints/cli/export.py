@@ -10,7 +10,7 @@ from echo_keypoints.cli.arguments import natural
 from echo_keypoints.clip import ClipSource
 from echo_keypoints.errors import EchoKeypointsError, ModelError, QueryError, ResultError
 from echo_keypoints.readers import open_clip
-from echo_keypoints.results import AnalysisResult, file_digest, load_result
+from echo_keypoints.results import AnalysisResult, clip_digest, load_result
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,15 +56,29 @@ def run(args: argparse.Namespace) -> int:
     if args.output.exists() and not args.overwrite:
         raise ResultError(f"{args.output.name} is there already; use --overwrite to replace it.")
     result = load_result(args.input)
-    if args.clip is not None and file_digest(args.clip) != result.clip_sha256:
-        raise ResultError(f"{args.clip.name} is not the clip that was analysed ({result.clip.source}).")
+    if args.clip is not None:
+        _check_clip(args.clip, args.output, result)
     try:
         args.output.parent.mkdir(parents=True, exist_ok=True)
         _EXPORTS[args.to](result, args)
     except OSError as error:
-        raise ResultError(f"{args.output.name} cannot be written ({error.strerror}).") from error
+        raise ResultError(f"{args.output.name} cannot be written ({error.strerror or error}).") from error
     print(args.output)
     return 0
+
+
+def _check_clip(clip: Path, output: Path, result: AnalysisResult) -> None:
+    """Make sure that this is the clip that was analysed, and that it is not written over."""
+    try:
+        digest = clip_digest(clip)
+    except OSError as error:
+        raise ResultError(f"{clip.name} cannot be read ({error.strerror or error}).") from error
+    if digest is None:
+        raise ResultError(f"{clip.name} was not found.")
+    if result.clip_sha256 not in (None, digest):
+        raise ResultError(f"{clip.name} is not the clip that was analysed ({result.clip.source}).")
+    if output.exists() and output.samefile(clip):
+        raise ResultError(f"{output.name} is the clip itself; choose another name for what is written.")
 
 
 def _export_weights(folder: Path) -> int:
@@ -98,6 +112,10 @@ def _structured(template: str) -> Callable[[AnalysisResult, argparse.Namespace],
         from echo_keypoints.writers.structured_report import write_sr
 
         is_dicom = result.clip.metadata.get("format") == "DICOM"
+        if args.with_identity and not is_dicom:
+            raise EchoKeypointsError(
+                f"{result.clip.source} is no DICOM file; there is no identity to take over."
+            )
         study = read_study(_clip(result, args)) if is_dicom else None
         write_sr(result, args.output, study, template=template, with_identity=args.with_identity)
 
@@ -145,7 +163,7 @@ def _source(result: AnalysisResult, args: argparse.Namespace) -> ClipSource:
     """Open the clip.
 
     Raises:
-        ResultError: its frames are not those of the result (a folder of images has no digest to compare).
+        ResultError: its frames are not those of the result (early results of folders have no digest to compare).
     """
     source = open_clip(_clip(result, args))
     shape = (source.header.frame_count, source.header.height, source.header.width)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 FORMATS = {"dicom": ".dcm", "mp4": ".mp4", "npz": ".npz"}
 """Format → ending of its files."""
 
+_LEAST_SIZE = 32
+
 ECHONET = "echonet-lvh"
 """A folder in the published form of EchoNet-LVH: videos, and a table of callipers at two frames each."""
 
@@ -69,8 +71,10 @@ def run(args: argparse.Namespace) -> int:
         raise EchoKeypointsError(
             f"simulate needs {error.name}: pip install 'echo-keypoints[evaluate]'."
         ) from error
-    if args.fps is not None and not 0 < args.fps < 1000:
-        raise EchoKeypointsError("--fps must lie between 0 and 1000.")
+    if args.fps is not None and not 1 <= args.fps <= 1000:
+        raise EchoKeypointsError("--fps must lie between 1 and 1000.")
+    if args.size < _LEAST_SIZE:
+        raise EchoKeypointsError(f"--size must be at least {_LEAST_SIZE}.")
     try:
         args.output.mkdir(parents=True, exist_ok=True)
         if args.format == ECHONET:
@@ -96,7 +100,9 @@ def run(args: argparse.Namespace) -> int:
     except ValueError as error:
         raise EchoKeypointsError(f"The phantom cannot be made: {error}.") from error
     except OSError as error:
-        raise ResultError(f"Cannot write to the folder {args.output.name} ({error.strerror}).") from error
+        raise ResultError(
+            f"Cannot write to the folder {args.output.name} ({error.strerror or error})."
+        ) from error
     return 0
 
 

@@ -52,7 +52,12 @@ def evaluate_and_report(
         raise EchoKeypointsError("The number of phantoms cannot be negative.")
     if data is not None and not data.is_dir():
         raise EchoKeypointsError(f"The data folder {data.name} does not exist.")
+    if not phantoms and data is None:
+        raise EchoKeypointsError("There is nothing to evaluate: give --data, or a number of --phantoms.")
     entries = choose(trackers)
+    for file in (output, markdown):  # before hours of work
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
     datasets, notes = find_datasets(phantoms, data)
     engine = Engine(backend, models)
     try:

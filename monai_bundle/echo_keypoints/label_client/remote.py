@@ -53,7 +53,7 @@ class RemoteSession:
 
         Args:
             anchors, query, reference: see `Session.track`.
-            iterations: the server always does 5.
+            iterations: the server does its own number.
             progress: told how far it is.
 
         Raises:

@@ -21,9 +21,10 @@ from .dicom_decode import JPEG_8_BIT, JPEG_XL, PYDICOM_COMPRESSED, UNCOMPRESSED,
 from .dicom_file import DicomFile, PixelElement, open_dicom_file
 from .dicom_fragments import Span, encapsulated_frames, encapsulated_items, native_frames, read_spans
 from .dicom_timing import dicom_timing, r_wave_times_s
+from .dicom_values import numbers
 from .grey import DOPPLER_WARNING, shows_doppler
 from .guard import guarded_source
-from .header import make_header
+from .header import make_header, unknown_scale
 from .limits import check_size, check_whole_file
 from .video import VIDEO_SYNTAXES, ByteStream, scan_video, video_frames
 
@@ -106,6 +107,12 @@ def _open_video(file: DicomFile, pixels: PixelElement, source: str, warnings: tu
         check_whole_file(source, sum(length for _, length in spans))
         video = ByteStream(read_spans(stream, spans), VIDEO_SYNTAXES[file.transfer_syntax])
     scan = scan_video(video, source)
+    size = (int(file.header.Columns), int(file.header.Rows))
+    scale = dicom_scale(file.header)
+    if (scan.width, scan.height) != size:
+        scale = unknown_scale(
+            f"the video has {scan.width} x {scan.height} pixels and the header was made for {size[0]} x {size[1]}"
+        )
     promised = _frame_count(file.header)
     if scan.frame_count != promised:
         warnings += (f"The header promises {promised} frames and the video holds {scan.frame_count}.",)
@@ -115,7 +122,7 @@ def _open_video(file: DicomFile, pixels: PixelElement, source: str, warnings: tu
         source,
         (scan.frame_count, scan.height, scan.width),
         dicom_timing(file.header, scan.frame_count),
-        dicom_scale(file.header),
+        scale,
         _metadata(file, scan.coloured or tagged_colour(file.header)),
         warnings,
     )
@@ -140,9 +147,9 @@ def _metadata(file: DicomFile, coloured: bool) -> dict[str, Any]:
     facts |= {name: str(header.get(keyword)) for keyword, name in _SHORT_FACTS.items() if header.get(keyword)}
     facts["region_count"] = len(header.get("SequenceOfUltrasoundRegions") or ())
     facts["colour"] = coloured
-    heart_rate = header.get("HeartRate")
-    if heart_rate is not None and float(heart_rate) > 0:
-        facts["heart_rate_bpm"] = float(heart_rate)
+    heart_rate = numbers(header, "HeartRate")
+    if len(heart_rate) == 1 and 0 < heart_rate[0] < math.inf:
+        facts["heart_rate_bpm"] = heart_rate[0]
     if mode_bits(header):
         facts["image_type_modes"] = f"{mode_bits(header):04X}"
     if r_waves := r_wave_times_s(header):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pydicom.dataset import Dataset
 
 from ..clip import Box
+from .dicom_values import numbers
 from .header import Scale, unknown_scale
 from .limits import plausible_scale
 
@@ -100,7 +101,10 @@ def _calibrated(item: Dataset, number: int) -> _Region | None:
         return None
     if units != (_CENTIMETRES, _CENTIMETRES) or bounds is None:
         return None
-    spacing = (10 * abs(float(item.PhysicalDeltaX)), 10 * abs(float(item.PhysicalDeltaY)))
+    deltas = [numbers(item, name) for name in ("PhysicalDeltaX", "PhysicalDeltaY")]
+    if any(len(delta) != 1 for delta in deltas):
+        return None
+    spacing = (10 * abs(deltas[0][0]), 10 * abs(deltas[1][0]))
     x0, y0, x1, y1 = bounds
     if not plausible_scale(spacing) or x0 < 0 or y0 < 0 or x1 <= x0 or y1 <= y0:
         return None

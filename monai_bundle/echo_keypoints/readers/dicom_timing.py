@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
+from .dicom_values import numbers
 from .timing import Timing, plausible_step, uniform_times, unknown_timing
 
 _DISAGREEMENT = 0.05
@@ -51,14 +52,14 @@ def dicom_timing(header: Dataset, frame_count: int) -> Timing:
 
 def r_wave_times_s(header: Dataset) -> list[float]:
     """Give RWaveTimeVector in seconds from the start of the clip; empty where the file has none."""
-    return [value / 1000 for value in _numbers(header, "RWaveTimeVector") if np.isfinite(value)]
+    return [value / 1000 for value in numbers(header, "RWaveTimeVector") if np.isfinite(value)]
 
 
 def _candidates(header: Dataset, frame_count: int) -> tuple[dict[str, NDArray[np.float64]], list[str]]:
     """Give the times by every element that is present and usable, and a warning for each that is not."""
     times, warnings = {}, []
     for name in _PRIORITY:
-        values = _numbers(header, name)
+        values = numbers(header, name)
         found = _vector_times(values, frame_count) if name == _VECTOR else _uniform(name, values, frame_count)
         if found is not None:
             times[name] = found
@@ -98,7 +99,7 @@ def _disagreements(header: Dataset, times: dict[str, NDArray[np.float64]], used:
     ]
     # Some makers count the last frame's own duration in, others do not.
     spans = (span, span * frame_count / (frame_count - 1))
-    duration = next(iter(_numbers(header, "EffectiveDuration")), 0.0)
+    duration = next(iter(numbers(header, "EffectiveDuration")), 0.0)
     if duration > 0 and all(abs(duration / value - 1) > _DISAGREEMENT for value in spans):
         warnings.append(f"EffectiveDuration says {duration:.2f} s but {used}, which was used, {span:.2f} s.")
     return warnings
@@ -116,14 +117,3 @@ def _pointed(header: Dataset) -> str:
     """Name the element that FrameIncrementPointer points to; empty where it points elsewhere."""
     pointer = header.get("FrameIncrementPointer")
     return next((name for name in (_VECTOR, "FrameTime") if pointer == Tag(name)), "")
-
-
-def _numbers(header: Dataset, name: str) -> list[float]:
-    """Give an element's values as floats; empty where it is absent or not numeric."""
-    try:
-        value = header.get(name)
-        if value is None or isinstance(value, str):
-            return []
-        return [float(item) for item in value] if hasattr(value, "__iter__") else [float(value)]
-    except (TypeError, ValueError):
-        return []

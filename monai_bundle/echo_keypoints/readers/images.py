@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from .grey import DOPPLER_WARNING, shows_doppler
 from .guard import guarded_source
 from .header import make_header, unknown_scale
 from .limits import check_size
-from .sniff import HEAD_BYTES, sniff_bytes
+from .stills import stills
 from .timing import Timing, stamped_timing, unknown_timing
 
 _FORMATS = ("GIF", "PNG", "WEBP", "TIFF", "JPEG", "BMP")
@@ -71,7 +70,7 @@ def open_folder(path: Path, source: str) -> ClipSource:
     Raises:
         ClipError: fewer than two images in it, too large, or damaged.
     """
-    files = sorted(filter(_is_still, path.iterdir()), key=_natural_key)
+    files = stills(path)
     if not files:
         raise ClipError(
             f"{source} is a folder without images; choose a clip, or a folder of PNG or JPEG frames."
@@ -127,15 +126,3 @@ def _opened(path: Path, source: str) -> Image.Image:
             f"{source} holds images deeper than 8 bits, whose grey scale is not known; save as 8-bit."
         )
     return image
-
-
-def _is_still(path: Path) -> bool:
-    if path.name.startswith(".") or not path.is_file():
-        return False
-    with path.open("rb") as stream:
-        return sniff_bytes(stream.read(HEAD_BYTES)) == "image"
-
-
-def _natural_key(path: Path) -> list[tuple[int, str]]:
-    """Sort frame2 before frame10."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", path.name)]

@@ -144,6 +144,8 @@ def _from_meta(fields: dict[str, str], end: int, source: str) -> SequenceHeader:
         raise ClipError(
             f"{source} skips bytes before its pixels, which is not read; save it as one MHA file."
         )
+    if fields.get("binarydata", "true").lower() == "false":
+        raise ClipError(f"{source} holds its pixels as text; save it as binary.")
     steps = [float(value) for value in fields.get("elementspacing", "").split()[:2]]
     local = fields["elementdatafile"].upper() == "LOCAL"
     return SequenceHeader(

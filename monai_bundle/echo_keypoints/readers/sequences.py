@@ -109,6 +109,8 @@ def _blocks(path: Path, layout: SequenceHeader, size: int, count: int) -> Iterat
                 while missing and (pending or (pending := stream.read(_CHUNK))):
                     part = inflater.decompress(pending, missing)
                     pending = inflater.unconsumed_tail
+                    if inflater.eof:  # a gzip file may go on with another member
+                        pending, inflater = inflater.unused_data, zlib.decompressobj(_ZLIB_OR_GZIP)
                     parts.append(part)
                     missing -= len(part)
                 block = b"".join(parts)

@@ -37,6 +37,7 @@ VIDEO_SYNTAXES = {
 }
 """DICOM transfer syntaxes that hold a video, and the format of a bare stream in each."""
 
+_SQUARE = 0.01
 _FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 _LIMITED_TO_FULL = np.clip(np.rint((np.arange(256) - 16.0) * 255 / 219), 0, 255).astype(np.uint8)
 
@@ -77,7 +78,16 @@ class ByteStream:
 
 @dataclass(frozen=True)
 class VideoScan:
-    """What one pass over a video finds: size, a time stamp a frame in s, codec, colours."""
+    """What one pass over a video finds.
+
+    Attributes:
+        frame_count, height, width: of its pictures.
+        stamps_s: a time stamp a frame.
+        codec: its name.
+        coloured: whether Doppler colours were seen.
+        damaged: packets that could not be decoded.
+        pixel_aspect: width of a pixel by its height, as the stream says it is to be shown.
+    """
 
     frame_count: int
     height: int
@@ -86,6 +96,7 @@ class VideoScan:
     codec: str
     coloured: bool
     damaged: int
+    pixel_aspect: float
 
 
 def open_video(path: Path, source: str, container: str) -> ClipSource:
@@ -104,6 +115,11 @@ def open_video(path: Path, source: str, container: str) -> ClipSource:
     warnings: tuple[str, ...] = (DOPPLER_WARNING,) if scan.coloured else ()
     if scan.damaged:
         warnings += (f"{scan.damaged} damaged parts of the video were skipped; frames may be missing there.",)
+    if abs(scan.pixel_aspect - 1) > _SQUARE:
+        warnings += (
+            f"The video's pixels are {scan.pixel_aspect:.2f} times as wide as they are high: without a scale, "
+            "lengths in pixels that run in different directions do not compare.",
+        )
     header = make_header(
         source,
         (scan.frame_count, scan.height, scan.width),
@@ -133,6 +149,7 @@ def scan_video(video: VideoFile | ByteStream, source: str) -> VideoScan:
                 continue
             if not stamps:
                 height, width = frame.height, frame.width
+                aspect = float(stream.sample_aspect_ratio or 1)
             coloured = coloured or (_is_probe(len(stamps)) and shows_doppler(_rgb(frame)))
             stamps.append(frame.time)
             if len(stamps) > MAX_FRAMES:
@@ -140,7 +157,7 @@ def scan_video(video: VideoFile | ByteStream, source: str) -> VideoScan:
         name = codec.name
     if not stamps:
         raise ClipError(f"{source} is a video from which no frame can be decoded; export it again.")
-    return VideoScan(len(stamps), height, width, tuple(stamps), name, coloured, damaged)
+    return VideoScan(len(stamps), height, width, tuple(stamps), name, coloured, damaged, aspect)
 
 
 def video_frames(video: VideoFile | ByteStream) -> Iterator[NDArray[np.uint8]]:

@@ -9,10 +9,10 @@ from echo_keypoints.results.codec import (
     schema,
     to_document,
 )
-from echo_keypoints.results.files import atomic_path, file_digest
+from echo_keypoints.results.files import atomic_path, clip_digest, file_digest
 from echo_keypoints.results.origin import landmark_origins
 from echo_keypoints.results.result import AnalysisResult, AuditEntry, utc_now
-from echo_keypoints.results.store import RESULT_NAME, claim_folder, load_result, save_result
+from echo_keypoints.results.store import RESULT_NAME, claim_folder, clip_stem, load_result, save_result
 
 __all__ = [
     "RESULT_NAME",
@@ -21,6 +21,8 @@ __all__ = [
     "AuditEntry",
     "atomic_path",
     "claim_folder",
+    "clip_digest",
+    "clip_stem",
     "file_digest",
     "from_document",
     "header_from_document",

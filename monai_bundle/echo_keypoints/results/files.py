@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+from echo_keypoints.readers.stills import stills
+
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
@@ -36,4 +38,21 @@ def file_digest(path: Path) -> str | None:
     with path.open("rb") as stream:
         for block in iter(lambda: stream.read(1 << 20), b""):
             digest.update(block)
+    return digest.hexdigest()
+
+
+def clip_digest(path: Path) -> str | None:
+    """Give what tells a clip from others: the digest of its file, or of the names and contents of a folder's frames.
+
+    Returns:
+        SHA-256 in hexadecimal; None where there is neither.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    if not path.is_dir():
+        return file_digest(path)
+    digest = hashlib.sha256()
+    for frame in stills(path):
+        digest.update(f"{frame.name}\0{file_digest(frame)}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()

@@ -16,13 +16,15 @@ def landmark_origins(result: AnalysisResult) -> list[list[str]]:
     """Tell for every frame and landmark where it comes from.
 
     Returns:
-        T lists of four words: ``"reader"`` where a person set the landmark on this frame, ``"edited"`` where it
-        moved because of a landmark set on another frame, else ``"auto"``.
+        T lists of four words: ``"reader"`` where a person set the landmark on this frame (anchor or query),
+        ``"edited"`` where it moved because of a landmark set on another frame, else ``"auto"``.
     """
     origins = np.full(result.points_px.shape[:2], AUTO, dtype=object)
     if result.automatic_px is not None:
         moved = np.linalg.norm(result.points_px - result.automatic_px, axis=-1)
         origins[moved > MOVED_PX] = EDITED
+    if result.reference_mode == "query":
+        origins[result.reference_frame] = READER
     for anchor in result.anchors:
         origins[anchor.frame, ~np.isnan(anchor.points_px[:, 0])] = READER
     return [[str(word) for word in frame] for frame in origins]

@@ -8,7 +8,7 @@ from pathlib import Path
 from echo_keypoints.errors import ResultError
 from echo_keypoints.results.codec import from_document, to_document
 from echo_keypoints.results.files import atomic_path
-from echo_keypoints.results.result import AnalysisResult
+from echo_keypoints.results.result import AnalysisResult, utc_now
 
 RESULT_NAME = "result.json"
 _SIZE_LIMIT = 1 << 30  # a result of 100,000 frames takes some 50 MB
@@ -63,17 +63,33 @@ def save_result(result: AnalysisResult, path: str | Path) -> None:
         part.write_text(text + "\n", encoding="utf-8")
 
 
+def clip_stem(source: str) -> str:
+    """Give a clip's base name without its ending; ``1.2.840.1`` has none."""
+    path = Path(source)
+    return source if path.suffix[1:].isdecimal() else path.stem or source
+
+
 def claim_folder(
-    output: Path, source: str, sha256: str | None, *, overwrite: bool = False, name: str | None = None
+    output: Path,
+    source: str,
+    sha256: str | None,
+    *,
+    overwrite: bool = False,
+    name: str | None = None,
+    set_aside: bool = False,
 ) -> tuple[Path, AnalysisResult | None]:
     """Find the folder for a clip's results, ``output / stem of source``, and make sure it may be written.
+
+    Sub-folders, which may be those of other clips, are no concern of it.
 
     Args:
         output: folder that holds one folder a clip.
         source: base name of the clip.
-        sha256: digest of the clip's file (`file_digest`).
-        overwrite: replace an earlier result of this same clip.
+        sha256: digest of the clip (`clip_digest`).
+        overwrite: replace an earlier result of this same clip; a damaged one is set aside.
         name: of the folder within `output`, in place of the stem.
+        set_aside: whatever else lies there, such as the results of a clip that had this name before, is moved to
+            a folder beside it; nothing is lost.
 
     Returns:
         The folder (made if absent) and the earlier result that it holds, if any.
@@ -82,27 +98,51 @@ def claim_folder(
         ResultError: the folder holds results of another clip, or of this one and `overwrite` is off, or
             something that is no result.
     """
-    folder = output / (name or Path(source).stem or source)
+    folder = output / (name or clip_stem(source))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        occupied = any(not item.name.startswith(".part-") for item in folder.iterdir())
+        if not _files(folder):
+            return folder, None
+        if not (folder / RESULT_NAME).exists():
+            if not set_aside:
+                raise ResultError(
+                    f"{source}: the folder {folder.name} holds other files; choose another output folder."
+                )
+            return _set_aside(folder), None
+        try:
+            old = load_result(folder)
+        except ResultError:
+            if not (overwrite or set_aside):
+                raise
+            return _set_aside(folder), None
+        if old.clip.source != source or old.clip_sha256 != sha256:
+            if not set_aside:
+                raise ResultError(
+                    f"{source}: the folder {folder.name} holds results of another clip ({old.clip.source}); "
+                    "choose another output folder."
+                )
+            return _set_aside(folder), None
     except OSError as error:
-        raise ResultError(f"{source}: cannot write to the folder {folder.name} ({error.strerror}).") from None
-    if not occupied:
-        return folder, None
-    if not (folder / RESULT_NAME).exists():
         raise ResultError(
-            f"{source}: the folder {folder.name} holds other files; choose another output folder."
-        )
-    old = load_result(folder)
-    if old.clip.source != source or old.clip_sha256 != sha256:
-        raise ResultError(
-            f"{source}: the folder {folder.name} holds results of another clip ({old.clip.source}); "
-            "choose another output folder."
-        )
+            f"{source}: cannot write to the folder {folder.name} ({error.strerror or error})."
+        ) from None
     if not overwrite:
         raise ResultError(f"{source} has been analysed before; use --overwrite to do it again.")
     return folder, old
+
+
+def _files(folder: Path) -> list[Path]:
+    return [item for item in folder.iterdir() if not item.name.startswith(".part-") and not item.is_dir()]
+
+
+def _set_aside(folder: Path) -> Path:
+    """Move the files of a folder to ``<folder>.until-<now>``; give the folder, which has none left."""
+    now = utc_now().translate({ord("-"): None, ord(":"): None})
+    aside = folder.with_name(f"{folder.name}.until-{now}")
+    aside.mkdir()
+    for item in _files(folder):
+        item.rename(aside / item.name)
+    return folder
 
 
 def _check_same_clip(old: AnalysisResult, new: AnalysisResult, name: str) -> None:

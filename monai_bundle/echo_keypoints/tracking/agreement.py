@@ -5,10 +5,10 @@ up its errors. The best track under both, with Gaussian errors, minimises for ea
 
     sum_s sum_t v_{s,t} |p_{t+s} - p_t - d_{s,t}|^2 / s  +  trust * sum_t w_t |p_t - q_t|^2  +  even * sum_t |D^3 p_t|^2
 
-(d: motion of the borders over s frames, see `borders`; q: refined points; D^3: third difference in time). The weights
-w = 1 / (1 + |p - q|^2 / c^2) are those of a Cauchy error: a point that jumped to another structure does not pull. The
-weights v fall where the motion contradicts itself (`_reliable`): a heart may be so fast that the flow loses it. The
-paper has no such step.
+(d: motion of the borders over s frames, see `borders`; q: refined points; D^3: third difference, see `pace`). The
+weights w = 1 / (1 + |p - q|^2 / c^2) are those of a Cauchy error: a point that jumped to another structure does not
+pull. The weights v fall where the motion contradicts itself (`_reliable`): a heart may be so fast that the flow loses
+it. The paper has no such step.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from echo_keypoints.tracking.anchors import pinned
 from echo_keypoints.tracking.borders import border_motion
 from echo_keypoints.tracking.motion import Hops, Motion
+from echo_keypoints.tracking.pace import LONGEST_DIFFERENCE, Pace
 from echo_keypoints.tracking.windows import blend, window_starts
 
 TRUST_DETECTED, TRUST_KNOWN = 0.1, 0.01
@@ -30,25 +31,12 @@ smaller one only for a few frames; from points that a person set it can be follo
 OUTLIER_PX = 4.0
 """c: a refined point this far off has half its weight."""
 
-EVEN_RATE_HZ, MOST_STEADINESS = 50.0, 3.0
-"""At this rate a third difference of the true motion is as large as an error of the flow over one frame."""
-
 CONTRADICTION_PX = 1.0
 """Two steps of one frame that miss the step of two frames by so much have half their weight."""
 
 PASSES = 3
 _CHUNK, _OVERLAP = 256, 64
-_BLOCK = 16  # frames; more than what a third difference spans
-
-
-def steadiness(frame_times_s: NDArray[np.floating]) -> float:
-    """How even a track is: the weight of its third differences, which shrink with the cube of the time between frames.
-
-    Args:
-        frame_times_s: ``(T,)`` seconds.
-    """
-    rate = 1 / float(np.median(np.diff(frame_times_s)))
-    return min((rate / EVEN_RATE_HZ) ** 6, MOST_STEADINESS)
+_BLOCK = LONGEST_DIFFERENCE
 
 
 def agreed(
@@ -56,7 +44,7 @@ def agreed(
     refined: NDArray[np.float64],
     pins: NDArray[np.float64],
     trust: float,
-    steady: float = 0.0,
+    pace: Pace | None = None,
 ) -> NDArray[np.float64]:
     """Find that track.
 
@@ -65,7 +53,7 @@ def agreed(
         refined: ``(T, K, 2)`` model px.
         pins: ``(T, K, 2)`` points that stay, NaN elsewhere.
         trust: weight of the refined points.
-        steady: weight of third differences (`steadiness`).
+        pace: of the frames; None for a track that need not be even.
 
     Returns:
         ``(T, K, 2)``. Long clips are solved in overlapping parts.
@@ -75,7 +63,7 @@ def agreed(
     parts = []
     for start in window_starts(length, size, step=max(1, size - _OVERLAP)):
         run = slice(start, start + size)
-        parts.append((start, _solved(motion, refined[run], pins[run], trust, steady, start)))
+        parts.append((start, _solved(motion, refined[run], pins[run], trust, _evenness(pace, run), start)))
     track = blend(parts, length)
     return pinned(track, pins)
 
@@ -85,15 +73,14 @@ def _solved(
     refined: NDArray[np.float64],
     pins: NDArray[np.float64],
     trust: float,
-    steady: float,
+    even: NDArray[np.float64],
     first: int,
 ) -> NDArray[np.float64]:
     length, landmarks, _ = refined.shape
     fixed = ~np.isnan(pins[..., 0])  # (T, K)
     refined = pinned(refined, pins)
     points = refined
-    third = np.diff(np.eye(length), n=3, axis=0)
-    even = np.broadcast_to(steady * third.T @ third, (landmarks, length, length))
+    even = np.broadcast_to(even, (landmarks, length, length))
     for _ in range(PASSES):
         system, moved = even.copy(), np.zeros_like(refined)
         hops = motion.along(points, first, refined)
@@ -113,6 +100,14 @@ def _solved(
         right = moved.transpose(1, 0, 2) + hold[..., None] * refined.transpose(1, 0, 2)
         points = _solved_in_blocks(system, right).transpose(1, 0, 2)
     return points
+
+
+def _evenness(pace: Pace | None, run: slice) -> NDArray[np.float64]:
+    """The quadratic form ``(L, L)`` of the third differences over a run of frames."""
+    if pace is None:
+        return np.zeros((run.stop - run.start,) * 2)
+    third = pace.third_differences(run)
+    return pace.steadiness * third.T @ third
 
 
 def _solved_in_blocks(system: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:

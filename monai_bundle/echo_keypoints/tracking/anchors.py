@@ -85,7 +85,7 @@ def pinned(points: NDArray[np.float64], pins: NDArray[np.float64]) -> NDArray[np
 def corrected_start(track: NDArray[np.float64], pins: NDArray[np.float64]) -> NDArray[np.float64]:
     """Bend a track through the pins.
 
-    The correction at each pin is interpolated linearly in time between pins and kept constant outside of
+    The correction at each pin is interpolated linearly, frame by frame, between pins and kept constant outside of
     them, so that the motion that was tracked is kept.
 
     Args:
@@ -106,7 +106,7 @@ def corrected_start(track: NDArray[np.float64], pins: NDArray[np.float64]) -> ND
 def anchor_weights(pins: NDArray[np.float64], frames: Sequence[int]) -> NDArray[np.float64]:
     """How much the track from each anchor counts at each time.
 
-    Between two anchors the weight passes linearly in time from one to the other; outside of the outermost
+    Between two anchors the weight passes linearly, frame by frame, from one to the other; outside of the outermost
     anchors the nearest one has it all.
 
     Args:

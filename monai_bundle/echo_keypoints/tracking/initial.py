@@ -36,7 +36,7 @@ def outliers(points: NDArray[np.float64], peak: NDArray[np.float64]) -> NDArray[
 
 
 def robust_detections(points: NDArray[np.float64], peak: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Replace outliers by linear interpolation in time between the detections around them.
+    """Replace outliers by linear interpolation, frame by frame, between the detections around them.
 
     The paper starts from the raw detections; one stray detection would then pull its whole window. A
     landmark with outliers only is left as it is.

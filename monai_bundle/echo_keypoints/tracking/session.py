@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from echo_keypoints.clip import ClipHeader
-from echo_keypoints.tracking.agreement import TRUST_DETECTED, TRUST_KNOWN, agreed, steadiness
+from echo_keypoints.tracking.agreement import TRUST_DETECTED, TRUST_KNOWN, agreed
 from echo_keypoints.tracking.anchors import (
     Anchor,
     anchor_weights,
@@ -29,6 +29,7 @@ from echo_keypoints.tracking.context import ClipContext
 from echo_keypoints.tracking.initial import robust_detections, start_from
 from echo_keypoints.tracking.letterbox import LetterBox
 from echo_keypoints.tracking.motion import Motion
+from echo_keypoints.tracking.pace import Pace
 from echo_keypoints.tracking.placement import Placement, placed
 from echo_keypoints.tracking.reference import choose_reference
 from echo_keypoints.tracking.refinement import CORRECTION_ITERATIONS, ITERATIONS, Reference, refine
@@ -344,7 +345,7 @@ class Session:
     def _agreed(
         self, points: NDArray[np.float64], pins: NDArray[np.float64], trust: float
     ) -> NDArray[np.float64]:
-        return agreed(self._motion, points, pins, trust, steadiness(self.header.frame_times_s))
+        return agreed(self._motion, points, pins, trust, Pace(self.header.frame_times_s, self.spool.repeats))
 
     def _placed(self, points: NDArray[np.float64], pins: NDArray[np.float64], placement: bool) -> Placement:
         """The track after the second look, if there is one; else the detector's points stand for what is seen."""

@@ -22,10 +22,16 @@ class FrameSpool:
     def __init__(self, shape: tuple[int, int], memory_bytes: int = MEMORY_BYTES) -> None:
         self._shape = shape
         self._file = tempfile.SpooledTemporaryFile(max_size=memory_bytes)
-        self._count = 0
+        self._repeats: list[bool] = []
+        self._last: NDArray[np.uint8] | None = None
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._repeats)
+
+    @property
+    def repeats(self) -> NDArray[np.bool_]:
+        """``(T,)`` whether a frame is the same as the one before it."""
+        return np.array(self._repeats, bool)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -42,7 +48,8 @@ class FrameSpool:
             raise ValueError(f"a frame must be uint8 {self._shape}, not {frame.dtype} {frame.shape}")
         self._file.seek(0, 2)
         self._file.write(frame.tobytes())
-        self._count += 1
+        self._repeats.append(self._last is not None and np.array_equal(frame, self._last))
+        self._last = frame
 
     def read(self, start: int, stop: int) -> NDArray[np.uint8]:
         """Give frames ``start .. stop - 1`` as ``(stop - start, H, W)``, not to be edited.
@@ -50,8 +57,8 @@ class FrameSpool:
         Raises:
             IndexError: the run leaves the clip.
         """
-        if not 0 <= start <= stop <= self._count:
-            raise IndexError(f"frames {start}..{stop - 1} of {self._count}")
+        if not 0 <= start <= stop <= len(self):
+            raise IndexError(f"frames {start}..{stop - 1} of {len(self)}")
         frame_bytes = self._shape[0] * self._shape[1]
         self._file.seek(start * frame_bytes)
         data = self._file.read((stop - start) * frame_bytes)

@@ -26,10 +26,11 @@ from echo_keypoints.tracking.tone import lifted
 from echo_keypoints.tracking.track import Tracking
 
 MAPS_BYTES = 288 * 1024 * 1024
-"""Maps of a clip are kept up to this size (about 100 frames), else computed again when needed."""
+"""Maps of a clip are kept up to this size (about 280 frames), else computed again when needed."""
 
 _HEAD_BYTES = 64 * 1024 * 1024
 _DETECT_BLOCK = 32
+_MANY_REPEATS = 0.1
 _FORESEEN = 4  # times as long as its head; later the probe may show the heart elsewhere
 
 
@@ -130,7 +131,7 @@ def _read(
         region = closer_look(region, header.spacing_mm, head, backend)
     letterbox = LetterBox.fit(region, header.spacing_mm)
     spool = FrameSpool((letterbox.size, letterbox.size))
-    known = "r_wave_times_s" in header.metadata or not header.metadata.get("times_known", True)
+    known = "r_wave_times_s" in header.metadata or not header.times_known
     trace = EcgTrace(() if known else head)
     try:
         for frame in chain(head, frames):
@@ -146,7 +147,7 @@ def _read(
         raise ClipError(
             f"{header.source} announces {header.frame_count} frames but holds {len(spool)}; export it again."
         )
-    return _with_r_waves(header, trace), letterbox, spool
+    return _with_repeats(_with_r_waves(header, trace), spool), letterbox, spool
 
 
 def _with_r_waves(header: ClipHeader, trace: EcgTrace) -> ClipHeader:
@@ -155,6 +156,19 @@ def _with_r_waves(header: ClipHeader, trace: EcgTrace) -> ClipHeader:
         return header
     facts = {"r_wave_times_s": list(found), "r_wave_source": ECG_IN_PICTURE}
     return replace(header, metadata={**header.metadata, **facts})
+
+
+def _with_repeats(header: ClipHeader, spool: FrameSpool) -> ClipHeader:
+    """Add how many frames repeat the one before them, if any do: they are no moments of their own."""
+    if not (count := int(spool.repeats.sum())):
+        return header
+    warnings = header.warnings
+    if count >= _MANY_REPEATS * header.frame_count:
+        warnings += (
+            f"{count} of {header.frame_count} frames repeat the one before them: the clip was written at a higher rate "
+            "than it was acquired.",
+        )
+    return replace(header, metadata={**header.metadata, "repeated_frames": count}, warnings=warnings)
 
 
 def _detect(

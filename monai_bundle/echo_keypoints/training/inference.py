@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from echo_keypoints.analysis import analyze_source
 from echo_keypoints.errors import ClipError, EchoKeypointsError
 from echo_keypoints.readers import open_clip
-from echo_keypoints.results import claim_folder, file_digest
+from echo_keypoints.results import claim_folder, clip_digest
 from echo_keypoints.tracking import load_backend
 from echo_keypoints.tracking.backends import Backend
 from echo_keypoints.writers.outputs import write_outputs
@@ -73,7 +73,7 @@ class AnalyzeClips:
 
     def _analyze(self, path: Path, backend: Backend) -> Path:
         source = open_clip(path)
-        digest = file_digest(path)
+        digest = clip_digest(path)
         folder, _ = claim_folder(self.output_dir, source.header.source, digest, overwrite=self.overwrite)
         result = analyze_source(
             source, backend=backend, query=self.query, reference=self.reference, sha256=digest

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from echo_keypoints.errors import ResultError
-from echo_keypoints.results import RESULT_NAME, from_document, save_result
+from echo_keypoints.results import RESULT_NAME, save_result
+from echo_keypoints.worker.texts import result_from_text
 
 Progress = Callable[[str, int, int], None]
 
@@ -45,7 +45,7 @@ def load(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
         return {"document": file.read_text(encoding="utf-8")}
     except OSError as error:
         raise ResultError(
-            f"{file.parent.name} has no result ({error.strerror}); run the batch again."
+            f"{file.parent.name} has no result ({error.strerror or error}); run the batch again."
         ) from None
 
 
@@ -56,7 +56,7 @@ def save(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
         ResultError: the result there is of another clip, or was changed by somebody else meanwhile.
     """
     results = _results(params)
-    result = from_document(json.loads(params["document"]))
+    result = result_from_text(params["document"])
     save_result(result, _inside(results, str(params["folder"])) / RESULT_NAME)
     return look(params, progress)
 

@@ -15,14 +15,14 @@ import numpy as np
 from echo_keypoints.clip import Clip, ClipHeader, ClipSource
 from echo_keypoints.errors import ClipError
 from echo_keypoints.readers import open_clip
-from echo_keypoints.results import file_digest, header_from_document
+from echo_keypoints.results import clip_digest, header_from_document
 from echo_keypoints.tracking import Session, load_backend, open_session
 from echo_keypoints.tracking.backends import Backend
 
 Progress = Callable[[str, int, int], None]
 
 _MAPS_BYTES = 1 << 30
-"""Maps of up to some 370 frames stay in memory: a person corrects them without waiting."""
+"""Maps of up to a thousand frames stay in memory: a person corrects them without waiting."""
 
 
 class Clips:
@@ -36,6 +36,8 @@ class Clips:
     def __init__(self) -> None:
         self._key = ""
         self._session: Session | None = None
+        self._scale: tuple[tuple[float, float] | None, str] = (None, "")  # by the file
+        self._digest: str | None = None
 
     @cached_property
     def backend(self) -> Backend:
@@ -48,7 +50,7 @@ class Clips:
         Raises:
             ClipError: the file cannot be used.
         """
-        source = _from_pixels(spec) if "pixels" in spec else open_clip(spec["path"])
+        source = _opened(spec)
         return ClipSource(_scaled(source.header, spec), source.frames)
 
     def session(self, spec: dict[str, Any], progress: Progress) -> Session:
@@ -58,15 +60,44 @@ class Clips:
             ClipError: the file cannot be used.
             ModelError: the weights are missing or damaged.
         """
-        key = json.dumps({name: spec.get(name) for name in ("path", "pixels")}, sort_keys=True)
-        if self._session is None or key != self._key:
+        key = _identity(spec)
+        if self._session is None or key != self._key or self._aspect_changed(spec):
             self.close()
-            self._session = open_session(
-                self.source(spec), self.backend, progress=progress, maps_bytes=_MAPS_BYTES
-            )
+            source = _opened(spec)
+            self._digest = digest(spec)
+            self._scale = source.header.spacing_mm, source.header.spacing_source
+            shown = ClipSource(_scaled(source.header, spec), source.frames)
+            self._session = open_session(shown, self.backend, progress=progress, maps_bytes=_MAPS_BYTES)
             self._key = key
-        self._session.header = _scaled(self._session.header, spec)
+        self._session.header = self._scaled_anew(self._session.header, spec)
         return self._session
+
+    def session_of(self, spec: dict[str, Any], sha256: str | None, progress: Progress) -> Session:
+        """Give the session on the clip whose digest a result has; see `session`.
+
+        Raises:
+            ClipError: the file was changed since.
+        """
+        session = self.session(spec, progress)
+        if None not in (sha256, self._digest) and sha256 != self._digest:
+            raise ClipError(f"{session.header.source} was changed since it was analysed; analyse it again.")
+        return session
+
+    @property
+    def digest(self) -> str | None:
+        """SHA-256 of the clip that is open, as it was when it was opened."""
+        return self._digest
+
+    def _scaled_anew(self, header: ClipHeader, spec: dict[str, Any]) -> ClipHeader:
+        """The file's own scale, or that of this request; none stays from an earlier one."""
+        spacing_mm, source = self._scale
+        return _scaled(replace(header, spacing_mm=spacing_mm, spacing_source=source), spec)
+
+    def _aspect_changed(self, spec: dict[str, Any]) -> bool:
+        """Whether pixels have another shape now, so that networks would see another picture."""
+        assert self._session is not None
+        now = self._scaled_anew(self._session.header, spec)
+        return not np.isclose(_aspect(now), _aspect(self._session.header))
 
     def close(self) -> None:
         """Let the open session go."""
@@ -84,8 +115,30 @@ class Clips:
 
 
 def digest(spec: dict[str, Any]) -> str | None:
-    """Give the SHA-256 of the clip's file, if there is or was a single one."""
-    return spec.get("sha256") if "pixels" in spec else file_digest(Path(spec["path"]))
+    """Give the digest (`clip_digest`) of the clip, or that of the file that its frames once were in."""
+    return spec.get("sha256") if "pixels" in spec else clip_digest(Path(spec["path"]))
+
+
+def _identity(spec: dict[str, Any]) -> str:
+    """What tells the clip of a request from others: path, sizes and change times; a file may be replaced."""
+    if "pixels" in spec:
+        return json.dumps(["pixels", spec["pixels"]])
+    path = Path(spec["path"])
+    try:
+        files = [path] if path.is_file() else sorted(path.iterdir())
+        stats = [(file.name, (stat := file.stat()).st_size, stat.st_mtime_ns) for file in files]
+    except OSError:
+        stats = []  # opening it says what is wrong
+    return json.dumps([str(path), stats])
+
+
+def _aspect(header: ClipHeader) -> float:
+    """Height of a pixel by its width; 1 where the scale is unknown."""
+    return 1.0 if header.spacing_mm is None else header.spacing_mm[1] / header.spacing_mm[0]
+
+
+def _opened(spec: dict[str, Any]) -> ClipSource:
+    return _from_pixels(spec) if "pixels" in spec else open_clip(spec["path"])
 
 
 def _scaled(header: ClipHeader, spec: dict[str, Any]) -> ClipHeader:

@@ -10,7 +10,7 @@ import numpy as np
 from echo_keypoints import editing
 from echo_keypoints.biomarkers import Patient, measure
 from echo_keypoints.errors import QueryError
-from echo_keypoints.results import AnalysisResult, AuditEntry, utc_now
+from echo_keypoints.results import AnalysisResult, AuditEntry, plain, utc_now
 from echo_keypoints.tracking.track import Retrackable
 
 _BEAT_VALUES = ("ed_frame", "es_frame", "next_ed_frame", "es_is_avc")
@@ -110,6 +110,6 @@ def set_scale(
     spacing = (float(spacing_mm[0]), float(spacing_mm[1]))
     if not all(np.isfinite(spacing)) or min(spacing) <= 0:
         raise QueryError("The scale must be two positive numbers, in mm per pixel.")
-    entry = AuditEntry(who, utc_now(), "scale", result.clip.spacing_mm, spacing, reason)
+    entry = AuditEntry(who, utc_now(), "scale", plain(result.clip.spacing_mm), plain(spacing), reason)
     clip = replace(result.clip, spacing_mm=spacing, spacing_source=source)
     return measure(result.amended(entry, clip=clip))

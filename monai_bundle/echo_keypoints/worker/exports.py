@@ -8,11 +8,12 @@ from pathlib import Path
 
 from echo_keypoints.clip import ClipSource
 from echo_keypoints.errors import QueryError, ResultError
-from echo_keypoints.results import RESULT_NAME, AnalysisResult, claim_folder, save_result
-from echo_keypoints.writers.csv import write_csv
-from echo_keypoints.writers.plot import write_plot
+from echo_keypoints.results import RESULT_NAME, AnalysisResult, claim_folder, save_result, to_document
+from echo_keypoints.writers.files import FOLLOWING, HTML_NAME, MP4_NAME, PDF_NAME, SR_NAME, write_tables
 
 Progress = Callable[[str, int, int], None]
+
+_LANDMARKS, _MARKUPS = "landmarks.seq.mrb", "landmarks_frame_{}.mrk.json"
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Job:
 def export(job: Job, kinds: Sequence[str], progress: Progress) -> list[Path]:
     """Write ``result.json`` and the kinds that were asked for into ``job.folder / stem of the clip``.
 
-    An earlier state of the same clip's result is replaced; another clip's never is.
+    An earlier state of the same clip's result is replaced, and the files that followed from it are deleted; another
+    clip's never are.
 
     Args:
         job: what.
@@ -52,27 +54,30 @@ def export(job: Job, kinds: Sequence[str], progress: Progress) -> list[Path]:
     if unknown:
         raise QueryError(f"There is no export {', '.join(unknown)}; choose of {', '.join(KINDS)}.")
     clip = job.result.clip.source
-    folder, _ = claim_folder(job.folder, clip, job.result.clip_sha256, overwrite=True)
+    folder, earlier = claim_folder(job.folder, clip, job.result.clip_sha256, overwrite=True)
     job = Job(job.result, job.source, job.file, folder)
     try:
         save_result(job.result, folder / RESULT_NAME)
+        if earlier is not None and to_document(earlier) != to_document(job.result):
+            for name in (*FOLLOWING, _LANDMARKS, *(file.name for file in folder.glob(_MARKUPS.format("*")))):
+                (folder / name).unlink(missing_ok=True)
         files = [folder / RESULT_NAME]
         for done, kind in enumerate(kinds):
             progress("write", done, len(kinds))
             files += KINDS[kind](job)
     except OSError as error:
-        raise ResultError(f"{clip}: cannot write to the folder {folder.name} ({error.strerror}).") from error
+        raise ResultError(
+            f"{clip}: cannot write to the folder {folder.name} ({error.strerror or error})."
+        ) from error
     return files
 
 
 def _curves(job: Job) -> list[Path]:
-    write_csv(job.result, job.folder / "curves.csv")
-    write_plot(job.result, job.folder / "curves.png")
-    return [job.folder / "curves.csv", job.folder / "curves.png"]
+    return write_tables(job.result, job.folder)
 
 
 def _report(job: Job) -> list[Path]:
-    from echo_keypoints.writers.report import HTML_NAME, PDF_NAME, read_report
+    from echo_keypoints.writers.report import read_report
 
     report = read_report(job.result, job.source())
     report.write_html(job.folder / HTML_NAME)
@@ -87,24 +92,24 @@ def _structured_report(job: Job) -> list[Path]:
 
     is_dicom = job.result.clip.metadata.get("format") == "DICOM"
     study = read_study(job.file) if is_dicom and job.file else None
-    write_sr(job.result, job.folder / "sr.dcm", study)
-    return [job.folder / "sr.dcm"]
+    write_sr(job.result, job.folder / SR_NAME, study)
+    return [job.folder / SR_NAME]
 
 
 def _markups(job: Job) -> list[Path]:
     from echo_keypoints.writers.slicer import write_landmark_sequence, write_markups
 
-    write_landmark_sequence(job.result, job.folder / "landmarks.seq.mrb")
-    name = f"landmarks_frame_{job.result.reference_frame}.mrk.json"
+    write_landmark_sequence(job.result, job.folder / _LANDMARKS)
+    name = _MARKUPS.format(job.result.reference_frame)
     write_markups(job.result, job.result.reference_frame, job.folder / name)
-    return [job.folder / "landmarks.seq.mrb", job.folder / name]
+    return [job.folder / _LANDMARKS, job.folder / name]
 
 
 def _video(job: Job) -> list[Path]:
     from echo_keypoints.writers.overlay import painted_frames
     from echo_keypoints.writers.video import write_mp4
 
-    path = job.folder / "overlay.mp4"
+    path = job.folder / MP4_NAME
     write_mp4(painted_frames(job.result, job.source()), job.result.clip.frame_times_s, path)
     return [path]
 

@@ -16,14 +16,15 @@ import numpy as np
 
 from echo_keypoints.analysis import result_of
 from echo_keypoints.biomarkers import Patient
-from echo_keypoints.errors import ClipError, QueryError
+from echo_keypoints.errors import ClipError
 from echo_keypoints.readers.limits import MAX_CLIP_BYTES
-from echo_keypoints.results import AnalysisResult, from_document, header_to_document, to_document
+from echo_keypoints.results import AnalysisResult, file_digest, header_to_document, to_document
 from echo_keypoints.worker import batches, server
 from echo_keypoints.worker.clips import Clips, digest
 from echo_keypoints.worker.edits import Edit, apply_edit
 from echo_keypoints.worker.exports import Job, export
 from echo_keypoints.worker.protocol import Method, Progress
+from echo_keypoints.worker.texts import result_from_text
 
 
 class Methods:
@@ -102,7 +103,7 @@ class Methods:
             return _answer(result_of(header, tracked, sha256=digest(spec), patient=patient))
         session = self._clips.session(spec, progress)
         tracking = session.track(progress=progress)
-        return _answer(result_of(session.header, tracking, sha256=digest(spec), patient=patient))
+        return _answer(result_of(session.header, tracking, sha256=self._clips.digest, patient=patient))
 
     def edit(self, params: dict[str, Any], progress: Progress) -> dict[str, Any]:
         """Change a result: ``{"clip": spec, "document": text, "edit": as `edits.Edit`}`` → ``{"document": text}``.
@@ -111,13 +112,13 @@ class Methods:
             EchoKeypointsError: the change does not fit the clip.
         """
         edit, spec = Edit(**params["edit"]), params["clip"]
-        result = _result(params["document"])
+        result = result_from_text(params["document"])
         if not edit.moves_landmarks:
             return _answer(apply_edit(result, edit, None))
         session = (
             server.session(spec["server"], result)
             if spec.get("server")
-            else self._clips.session(spec, progress)
+            else self._clips.session_of(spec, result.clip_sha256, progress)
         )
         return _answer(apply_edit(result, edit, session))
 
@@ -129,7 +130,7 @@ class Methods:
         """
         spec = params["clip"]
         job = Job(
-            result=_result(params["document"]),
+            result=result_from_text(params["document"]),
             source=lambda: self._clips.source(spec),
             file=Path(spec["path"]) if "path" in spec else None,
             folder=Path(params["folder"]),
@@ -143,7 +144,8 @@ class Methods:
             ClipError: there is no file that could be sent.
             LabelServerError: the server does not take it.
         """
-        sha256, path = digest(params["clip"]), params["clip"].get("path")
+        path = params["clip"].get("path")
+        sha256 = file_digest(Path(path)) if path else None
         if path is None or sha256 is None:
             raise ClipError("Only a clip that was opened from a single file can be sent to a server.")
         return server.upload(params, Path(path), sha256)
@@ -154,7 +156,7 @@ class Methods:
         Raises:
             LabelServerError: the server does not take it, e.g. because somebody saved a newer one.
         """
-        return server.submit(params, _result(params["document"]))
+        return server.submit(params, result_from_text(params["document"]))
 
     def close(self) -> None:
         """Let the open clip go."""
@@ -167,13 +169,6 @@ class Methods:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _result(text: str) -> AnalysisResult:
-    try:
-        return from_document(json.loads(text))
-    except (ValueError, KeyError, TypeError) as error:
-        raise QueryError(f"The result that was sent is damaged ({error}); analyse the clip again.") from None
 
 
 def _answer(result: AnalysisResult) -> dict[str, Any]:

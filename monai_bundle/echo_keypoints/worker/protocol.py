@@ -40,7 +40,8 @@ def serve(requests: TextIO, answers: TextIO, methods: Mapping[str, Method]) -> N
                 continue
             message = _parsed(line)
             if message is None:
-                desk.say({"id": None, "error": "A request is one JSON object a line.", "kind": "fault"})
+                text = "A request is one JSON object a line; its id is a number or a word."
+                desk.say({"id": None, "error": text, "kind": "fault"})
             elif "cancel" in message:
                 desk.cancel(message["cancel"])
             else:
@@ -129,4 +130,7 @@ def _parsed(line: str) -> dict[str, Any] | None:
         message = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    return message if isinstance(message, dict) else None
+    known = isinstance(message, dict) and all(
+        isinstance(message.get(name), (int, str, type(None))) for name in ("id", "cancel")
+    )
+    return message if known else None

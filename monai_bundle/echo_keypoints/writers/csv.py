@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ COLUMNS = (
     "event",
 )
 """Of ``curves.csv``. ``_smooth`` is in mm, or px where the scale is unknown; ``event`` is ED or ES."""
+
+_FORMULA = re.compile(r"[=+@\t\r]|-(?![0-9.]+(e[-+]?[0-9]+)?$)")
 
 BEAT_FIELDS = (
     "index",
@@ -65,7 +68,8 @@ def write_csv(result: AnalysisResult, path: Path) -> None:
             *(None if length.mm is None else length.mm[frame] for length in lengths),
             *((smooth.get(name) or [None] * (frame + 1))[frame] for name in SEGMENT_NAMES),
         ]
-        rows.append([frame, f"{time_s:.6f}", *map(_decimal, values), *events.get(frame, ("", ""))])
+        moment = f"{time_s:.6f}" if result.clip.times_known else ""
+        rows.append([frame, moment, *map(_decimal, values), *events.get(frame, ("", ""))])
     _write(path, COLUMNS, rows)
 
 
@@ -76,9 +80,10 @@ def write_beats_csv(result: AnalysisResult, path: Path) -> None:
         OSError: the folder cannot be written to.
     """
     header = [*BEAT_FIELDS, *map(_titled, INDICES)]
+    untold = () if result.clip.times_known else [name for name in BEAT_FIELDS if name.endswith("_time_s")]
     rows = [
         [
-            *(_cell(beat[name]) for name in BEAT_FIELDS),
+            *("" if name in untold else _cell(beat[name]) for name in BEAT_FIELDS),
             *(_number(beat["indices"].get(i.name)) for i in INDICES),
         ]
         for beat in result.beats
@@ -120,7 +125,7 @@ def _clip_row(result: AnalysisResult) -> list[str]:
     found, quality, clip = result.measurements, result.quality, result.clip
     view, shape = quality.get("view", {}), found.get("geometry") or {}
     span = float(clip.frame_times_s[-1] - clip.frame_times_s[0])
-    rate = (clip.frame_count - 1) / span if span > 0 and clip.metadata.get("times_known", True) else None
+    rate = (clip.frame_count - 1) / span if span > 0 and clip.times_known else None
     facts: list[Any] = [
         *(clip.source, result.clip_sha256, clip.frame_count, rate, *(clip.spacing_mm or (None, None))),
         *(result.software, result.created_utc, found.get("heart_rate_bpm"), found.get("rhythm_note")),
@@ -139,12 +144,12 @@ def _clip_row(result: AnalysisResult) -> list[str]:
 
 
 def _events(result: AnalysisResult) -> dict[int, tuple[str, str]]:
-    """Give the beat and the event of the frames that have one; the end of a beat is the next one's start."""
-    events = {}
-    for beat in result.beats:
-        for name in ("ed", "es"):
+    """Give the beat and the event of the frames that have one; a beat's end is named where no other one starts."""
+    events: dict[int, tuple[str, str]] = {}
+    for name, event in (("ed", "ED"), ("es", "ES"), ("next_ed", "ED")):
+        for beat in result.beats:
             if beat[f"{name}_frame"] is not None:
-                events[int(beat[f"{name}_frame"])] = (str(beat["index"]), name.upper())
+                events.setdefault(int(beat[f"{name}_frame"]), (str(beat["index"]), event))
     return events
 
 
@@ -168,7 +173,12 @@ def _cell(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return _number(value)
-    return "; ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    return disarmed("; ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value))
+
+
+def disarmed(text: str) -> str:
+    """Give text that a spreadsheet does not take for a formula, whatever a file is called."""
+    return f"'{text}" if _FORMULA.match(text) else text
 
 
 def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

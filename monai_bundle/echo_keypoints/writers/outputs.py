@@ -8,21 +8,11 @@ from pathlib import Path
 from echo_keypoints.clip import ClipSource
 from echo_keypoints.readers.dicom_study import Study
 from echo_keypoints.results import RESULT_NAME, AnalysisResult, save_result
-from echo_keypoints.writers.csv import write_beats_csv, write_clip_csv, write_csv
+from echo_keypoints.writers.files import GIF_NAME, HTML_NAME, MP4_NAME, PDF_NAME, SR_NAME, write_tables
 from echo_keypoints.writers.overlay import painted_frames
-from echo_keypoints.writers.plot import write_plot
-from echo_keypoints.writers.report import HTML_NAME, PDF_NAME, read_report
+from echo_keypoints.writers.report import read_report
 from echo_keypoints.writers.structured_report import write_sr
 from echo_keypoints.writers.video import write_gif, write_mp4
-
-SR_NAME = "sr.dcm"
-
-_ALWAYS = {
-    write_csv: "curves.csv",
-    write_beats_csv: "beats.csv",
-    write_clip_csv: "clip.csv",
-    write_plot: "curves.png",
-}
 
 
 def write_outputs(
@@ -63,12 +53,9 @@ def write_outputs(
         OSError: the folder cannot be written to.
     """
     save_result(result, folder / RESULT_NAME)
-    written = [folder / RESULT_NAME]
-    for write_file, name in _ALWAYS.items():
-        write_file(result, folder / name)
-        written.append(folder / name)
+    written = [folder / RESULT_NAME, *write_tables(result, folder)]
     write_video = partial(write_mp4, threads=threads)
-    for wanted, write, name in ((video, write_video, "overlay.mp4"), (gif, write_gif, "overlay.gif")):
+    for wanted, write, name in ((video, write_video, MP4_NAME), (gif, write_gif, GIF_NAME)):
         (folder / name).unlink(missing_ok=True)
         if wanted:
             write(painted_frames(result, source), result.clip.frame_times_s, folder / name)

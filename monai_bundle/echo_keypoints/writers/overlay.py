@@ -83,7 +83,9 @@ class OverlayPainter:
         width, top = picture.width, self._frame_size[1]
         y = top + (picture.height - top) / 2
         clip = self._result.clip
-        text = f"frame {index + 1} / {clip.frame_count}   {clip.frame_times_s[index]:.3f} s"
+        text = f"frame {index + 1} / {clip.frame_count}"
+        if clip.times_known:
+            text += f"   {clip.frame_times_s[index]:.3f} s"
         if index == self._result.reference_frame:
             text += "   reference"
         pen.text((10, y), text, font=font(14), anchor="lm", fill=INK)

@@ -51,7 +51,7 @@ def draw_plot(result: AnalysisResult) -> Image.Image:
     picture = Image.new("RGB", (_WIDTH * _Q, _HEIGHT * _Q), BACKGROUND)
     pen = ImageDraw.Draw(picture)
     unit = "px" if result.clip.spacing_mm is None else "mm"
-    times = result.clip.frame_times_s
+    times = time_axis(result)
     x_range = (float(times[0]), float(max(times[-1], times[0] + 1e-3)))
     _write(pen, _LEFT, 32, result.clip.source, 20, INK, "lm")
     doubtful = False
@@ -67,7 +67,15 @@ def draw_plot(result: AnalysisResult) -> Image.Image:
         for segment, values in curves.items():
             _draw_curve(pen, axes, times, values, trust[segment], segment.colour)
     _draw_legend(pen, doubtful)
-    _write(pen, (_LEFT + _RIGHT) / 2, _HEIGHT - 38, "time (s)", 16, INK, "mm")
+    _write(
+        pen,
+        (_LEFT + _RIGHT) / 2,
+        _HEIGHT - 38,
+        "time (s)" if result.clip.times_known else "frame",
+        16,
+        INK,
+        "mm",
+    )
     _write(pen, _RIGHT, _HEIGHT - 16, FOOTER, 13, FAINT, "rm")
     return picture.reduce(_Q)
 
@@ -75,6 +83,12 @@ def draw_plot(result: AnalysisResult) -> Image.Image:
 def segment_confidence(confidence: NDArray[np.float64], segment: Segment) -> NDArray[np.float64]:
     """Give ``(T,)`` the confidence of a length: that of its worse end; 0 where it is unknown."""
     return np.nan_to_num(np.minimum(confidence[:, segment.start], confidence[:, segment.end]), nan=0.0)
+
+
+def time_axis(result: AnalysisResult) -> NDArray[np.float64]:
+    """Give ``(T,)`` seconds, or the numbers of the frames from 1 where the times are not known."""
+    clip = result.clip
+    return clip.frame_times_s if clip.times_known else np.arange(1.0, clip.frame_count + 1)
 
 
 def raw_curve(result: AnalysisResult, segment: Segment) -> NDArray[np.float64]:

@@ -184,8 +184,11 @@ def test_highdicom_reads_the_groups(tmp_path, study):
     write_sr(make_measured(), tmp_path / "a.dcm", study)
     sr = highdicom.sr.srread(tmp_path / "a.dcm")
     content = highdicom.sr.MeasurementReport.from_sequence([sr])
-    means, beat = content.get_image_measurement_groups()
-    assert [group.tracking_identifier for group in (means, beat)] == ["Mean of 1 beat", "Beat 1"]
+    means, whole, beat = content.get_image_measurement_groups()
+    titles = [group.tracking_identifier for group in (means, whole, beat)]
+    assert titles == ["Mean of 1 beat", "Whole clip", "Beat 1"]
+    (rate,) = whole.get_measurements()  # the median over all beats: no mean of the accepted ones
+    assert rate.name.meaning == "Heart rate" and rate.derivation is None
     assert means.tracking_uid != beat.tracking_uid
     assert {site.value.meaning for site in beat.finding_sites} == {"Left ventricle"}
     (lvidd,) = beat.get_measurements(name=pydicom.sr.coding.Code("80007-8", "LN", ""))

@@ -6,14 +6,12 @@ Hearts, motion, scanner and screen are the phantom's; the painting is coarser: c
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from echo_keypoints.data.simulation.heart import Heart
 from echo_keypoints.data.simulation.phantom import FloatArray, Phantom, SimulatedClip
 from echo_keypoints.data.simulation.tissue import (
     GRID_MM,
@@ -158,10 +156,6 @@ class OtherView(Phantom):
         if self._level == "valve":
             inner &= False
         return Tissue(_echogenicity(rng, self.style, muscle, blood, inner), np.zeros(uu.shape, np.uint8))
-
-
-Painter = Callable[[Heart, np.random.Generator, FloatArray, FloatArray], tuple[Mask, Mask, Mask]]
-"""Heart, draws, grid (u, v) → where muscle, blood, and muscle within the blood are."""
 
 
 def _behind(u: FloatArray, v: FloatArray) -> FloatArray:

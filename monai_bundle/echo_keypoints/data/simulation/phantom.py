@@ -75,7 +75,7 @@ class Phantom:
         self.heart = sample_heart(rng, pathology)
         self._place(rng)
         self._warp = _sample_warp(rng)
-        scanner = self._aim(rng, size)
+        scanner = self._aim(rng)
         self.screen = Screen(scanner, size)
         self.mm_per_px = self.screen.mm_per_px
         self._beamformer = BeamFormer(scanner, rng)
@@ -156,7 +156,7 @@ class Phantom:
         (anterior, _), (posterior, _) = self._leaflets(phase)[:2]
         return self._heart_to_plane(np.stack([anterior[0], posterior[0], anterior[-1]]), time_s)
 
-    def _aim(self, rng: np.random.Generator, size: int) -> Scanner:
+    def _aim(self, rng: np.random.Generator) -> Scanner:
         """Choose depth, sector and zoom so that the landmarks stay in view through the beat."""
         settings = sample_scanner(rng, self.style)
         times = np.linspace(0, self.heart.cycle.period_s, 7)
@@ -196,7 +196,7 @@ class Phantom:
         rng = np.random.default_rng((self.seed, 1))
         frames, labels, previous = [], [], None
         for time_s in times_s:
-            envelope = self._beamformer.envelope(self._echoes(float(time_s), rng), rng)
+            envelope = self._beamformer.envelope(self._echoes(float(time_s)), rng)
             if previous is not None and scanner.persistence:
                 envelope = scanner.persistence * previous + (1 - scanner.persistence) * envelope
             previous = envelope
@@ -225,7 +225,7 @@ class Phantom:
         """Heart coordinates at `phase` → material coordinates of the tissue that is there."""
         return self.heart.to_material(u, v, phase)
 
-    def _echoes(self, time_s: float, rng: np.random.Generator) -> NDArray[np.float32]:
+    def _echoes(self, time_s: float) -> NDArray[np.float32]:
         """Complex echoes of two independent looks, ``(samples, beams, 4)``, before the point-spread function."""
         scanner = self._beamformer.scanner
         column, row = self._material(*scanner.polar_to_plane(_COARSE), time_s)

@@ -101,7 +101,9 @@ def run(args: argparse.Namespace) -> int:
                 if args.docs:
                     fill_document(args.docs, args.output)
     except OSError as error:
-        raise ResultError(f"Cannot write to the folder {args.output.name} ({error.strerror}).") from error
+        raise ResultError(
+            f"Cannot write to the folder {args.output.name} ({error.strerror or error})."
+        ) from error
     finally:
         engine.close()
     return 0

@@ -59,7 +59,9 @@ def fill_document(document: Path, folder: Path) -> list[str]:
             with atomic_path(document) as part:
                 part.write_text(new, encoding="utf-8")
     except OSError as error:
-        raise ResultError(f"{document.name} cannot be read or written ({error.strerror}).") from error
+        raise ResultError(
+            f"{document.name} cannot be read or written ({error.strerror or error})."
+        ) from error
     return written
 
 

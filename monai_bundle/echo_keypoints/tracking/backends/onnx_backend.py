@@ -67,7 +67,6 @@ class OnnxBackend:
         self._placer = _open(paths[PLACER], 1) if PLACER in paths else None
         self._flow = _open(FLOW_FILE, 1)
         self._map_shapes = [tuple(output.shape[1:]) for output in self._detector.get_outputs()[3:]]
-        self._size = self._detector.get_inputs()[0].shape[1:]
         self._inputs = [node.name for node in self._refiner.get_inputs()]
         self.window = int(self._refiner.get_inputs()[-1].shape[1])
         if not self._map_shapes or not self._detector.get_outputs()[-1].name.startswith("map_"):

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from echo_keypoints.results import AnalysisResult
-from echo_keypoints.writers.report.curves import times_known
 from echo_keypoints.writers.report.numbers import DASH, deviation, frame, number, quantity, seconds, span
 
 NOTICE = (
@@ -160,7 +159,7 @@ def report_content(result: AnalysisResult) -> Content:
         highlights=tuple(by_name[name] for name in _HIGHLIGHTS if name in by_name),
         groups=tuple(_groups(indices, by_name)),
         missing=_by_reason(measurements.get("missing") or {}),
-        beats=tuple(_beat(beat, indices) for beat in result.beats),
+        beats=tuple(_beat(beat, indices, result.clip.times_known) for beat in result.beats),
         checks=tuple(_check(check) for check in quality.get("checks") or ()),
         facts=tuple(_facts(result)),
         models=tuple(sorted(result.models.items())),
@@ -247,12 +246,12 @@ def _groups(indices: Mapping[str, Mapping[str, Any]], rows: Mapping[str, Row]) -
             yield Group(title, tuple(members))
 
 
-def _beat(beat: Mapping[str, Any], indices: Mapping[str, Mapping[str, Any]]) -> Beat:
+def _beat(beat: Mapping[str, Any], indices: Mapping[str, Mapping[str, Any]], times_known: bool) -> Beat:
     values = beat.get("indices") or {}
     return Beat(
         number=frame(beat["index"]),
-        ed=_at(beat["ed_frame"], beat.get("ed_time_s")),
-        es=_at(beat.get("es_frame"), beat.get("es_time_s")),
+        ed=_at(beat["ed_frame"], beat.get("ed_time_s") if times_known else None),
+        es=_at(beat.get("es_frame"), beat.get("es_time_s") if times_known else None),
         next_ed=frame(beat.get("next_ed_frame")),
         rr=quantity(beat.get("rr_ms"), "ms"),
         values=tuple(number(values.get(n), (indices.get(n) or {}).get("unit", "mm")) for n in BEAT_INDICES),
@@ -290,7 +289,7 @@ def _facts(result: AnalysisResult) -> Iterator[tuple[str, tuple[tuple[str, str],
     machine = " ".join(str(facts[key]) for key in ("manufacturer", "model") if facts.get(key))
     pairs = [("File", clip.source), ("SHA-256", result.clip_sha256 or "no single file")]
     pairs += [("Frames", f"{clip.frame_count} of {clip.width} × {clip.height} pixels")]
-    if times_known(result) and clip.frame_count > 1:
+    if clip.times_known and clip.frame_count > 1:
         duration = float(clip.frame_times_s[-1])
         rate = (clip.frame_count - 1) / duration
         pairs += [("Duration", f"{duration:.2f} s"), ("Frame rate", f"{rate:.1f} frames/s")]
@@ -340,7 +339,7 @@ def _scale(result: AnalysisResult) -> Iterator[tuple[str, str]]:
         )
         yield "Scale", both
     yield "Source of the scale", clip.spacing_source
-    known = times_known(result)
+    known = result.clip.times_known
     yield "Source of the times", clip.times_source if known else f"{clip.times_source}: assumed, not measured"
     if source := clip.metadata.get("r_wave_source"):
         yield "Source of the R waves", str(source)

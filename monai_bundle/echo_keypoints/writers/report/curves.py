@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from echo_keypoints.anatomy import SEGMENTS
 from echo_keypoints.results import AnalysisResult
 from echo_keypoints.writers.axes import Axes, edges, label, padded, spacing, ticks
-from echo_keypoints.writers.plot import raw_curve, segment_confidence
+from echo_keypoints.writers.plot import raw_curve, segment_confidence, time_axis
 from echo_keypoints.writers.report.figure import Figure, Label, Line, Panel, Point, Rectangle, Shape
 from echo_keypoints.writers.style import LOW_CONFIDENCE
 
@@ -62,19 +62,8 @@ def draw_curves(result: AnalysisResult, width: float, height: float) -> Figure:
         shapes += _names(axes, ends, "px" if result.clip.spacing_mm is None else "mm")
         panels.append(Panel(*axes.box, low, high, names))
     shapes += _lanes(result, axes, moments, bottom + 8)
-    shapes += _times(axes, bottom + 8 + lanes, "time (s)" if times_known(result) else "frame")
+    shapes += _times(axes, bottom + 8 + lanes, "time (s)" if result.clip.times_known else "frame")
     return Figure(width, height, "IVS, LVID and LVPW over time", tuple(shapes), tuple(panels))
-
-
-def times_known(result: AnalysisResult) -> bool:
-    """Tell whether the file says when its frames were taken."""
-    return bool(result.clip.metadata.get("times_known", True))
-
-
-def time_axis(result: AnalysisResult) -> NDArray[np.float64]:
-    """Give ``(T,)`` seconds, or the numbers of the frames from 1 where the times are not known."""
-    clip = result.clip
-    return clip.frame_times_s if times_known(result) else np.arange(1.0, clip.frame_count + 1)
 
 
 def best_curves(result: AnalysisResult) -> dict[str, NDArray[np.float64]]:

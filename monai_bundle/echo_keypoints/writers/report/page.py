@@ -12,14 +12,13 @@ import numpy as np
 
 from echo_keypoints.anatomy import LANDMARKS, SEGMENTS
 from echo_keypoints.results import AnalysisResult, plain
+from echo_keypoints.writers.plot import time_axis
 from echo_keypoints.writers.report.cine import Cine
 from echo_keypoints.writers.report.content import Content
 from echo_keypoints.writers.report.curves import (
     best_curves,
     draw_curves,
     event_frames,
-    time_axis,
-    times_known,
 )
 from echo_keypoints.writers.report.elements import Html, join, script_json
 from echo_keypoints.writers.report.figure import Figure
@@ -70,7 +69,7 @@ def _player_data(result: AnalysisResult, cine: Cine, curves: tuple[Figure, ...])
         "frameCount": clip.frame_count,
         "images": [data_uri(jpeg) for jpeg in cine.frames.values()],
         "times": plain(clip.frame_times_s[shown]),
-        "timesKnown": times_known(result),
+        "timesKnown": result.clip.times_known,
         "moments": plain(moments[shown]),
         "range": plain(moments[[0, -1]]),
         "points": plain(np.round(cine.view.place(result.points_px[shown]), 2)),

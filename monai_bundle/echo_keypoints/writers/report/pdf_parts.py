@@ -29,6 +29,7 @@ FLUSH = (*TIGHT, ("RIGHTPADDING", (0, 0), (-1, -1), 0), ("TOPPADDING", (0, 0), (
 _LINES = ("LINEBELOW", (0, 0), (-1, -1), 0.5, HAIR)
 _SYMBOLS = frozenset("≤≥→−")  # of the typeface Symbol, which reportlab turns to by itself
 _NAME_LETTERS = 28
+_LEAST_SPLIT = 300  # points: a row is torn only if most of a page could not hold it
 
 
 def style(size: float, colour: Color = INK, bold: bool = False, **more: Any) -> ParagraphStyle:
@@ -63,7 +64,7 @@ def grid(rows: Sequence[Sequence[Any]], shares: Sequence[float], *, lines: bool 
         [share * WIDTH for share in shares],
         style=[*TIGHT, *([_LINES] if lines else [])],
         hAlign="LEFT",
-        splitInRow=1,
+        splitInRow=_LEAST_SPLIT,
     )
 
 
@@ -84,7 +85,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Any]], shares: Sequence[f
         repeatRows=1,
         style=[*TIGHT, _LINES, ("LINEBELOW", (0, 0), (-1, 0), 0.8, SOFT)],
         hAlign="LEFT",
-        splitInRow=1,
+        splitInRow=_LEAST_SPLIT,
     )
 
 

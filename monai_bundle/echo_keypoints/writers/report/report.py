@@ -14,9 +14,6 @@ from echo_keypoints.writers.report.page import render_page
 from echo_keypoints.writers.report.pdf import write_pdf
 from echo_keypoints.writers.report.stills import draw_stills, frames_to_keep, moments
 
-HTML_NAME = "report.html"
-PDF_NAME = "report.pdf"
-
 
 @dataclass(frozen=True)
 class Report:

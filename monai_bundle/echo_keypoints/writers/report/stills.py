@@ -104,8 +104,9 @@ def _still(
             role = f"point {landmark.name.lower()}" + ("" if trusted else " unsure")
             shapes.append(Disc((float(point[0]), float(point[1])), 3.6, role))
     shapes += _ruler(result, cine, zoom)
-    time = numbers.seconds(float(result.clip.frame_times_s[moment.frame]))
-    title = f"{moment.title}: frame {numbers.frame(moment.frame)}, {time}"
+    title = f"{moment.title}: frame {numbers.frame(moment.frame)}"
+    if result.clip.times_known:
+        title += f", {numbers.seconds(float(result.clip.frame_times_s[moment.frame]))}"
     return Figure(_WIDTH, _HEIGHT, title, tuple(shapes))
 
 

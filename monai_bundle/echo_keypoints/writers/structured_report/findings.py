@@ -73,12 +73,12 @@ def report_groups(result: AnalysisResult) -> list[Group]:
         for name, index in indices.items()
         if index["value"] is not None
     ]
-    rate = result.measurements.get("heart_rate_bpm")
-    if rate is not None and "HR" not in indices:
-        means.append(Finding("HR", "Heart rate", float(rate), "bpm"))
     accepted = [beat for beat in result.beats if beat["accepted"]]
     count = len(accepted)
     groups = [Group(f"Mean of {count} beat{'' if count == 1 else 's'}", True, tuple(means))]
+    rate = result.measurements.get("heart_rate_bpm")
+    if rate is not None and "HR" not in indices:  # the median of all beats, no mean of those
+        groups.append(Group("Whole clip", False, (Finding("HR", "Heart rate", float(rate), "bpm"),)))
     groups += [
         Group(f"Beat {beat['index'] + 1}", False, _of_beat(result, beat, indices)) for beat in accepted
     ]
