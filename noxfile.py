@@ -1,5 +1,6 @@
 """One command tests everything: ``nox``. Sessions have environments of their own: their pins exclude each other."""
 
+import os
 from pathlib import Path
 
 import nox
@@ -15,7 +16,9 @@ def engine(session: nox.Session) -> None:
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")
-    session.run("pytest", *session.posargs, env={"OMP_NUM_THREADS": "2"})
+    # Processes of one thread each, a test file in one of them: threads that share a core spin while they wait.
+    side_by_side = ("-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile")
+    session.run("pytest", *side_by_side, *session.posargs, env={"OMP_NUM_THREADS": "1"})
 
 
 @nox.session

@@ -18,10 +18,10 @@ def test_every_weight_and_statistic_is_the_mean(tmp_path):
     save_weights(after, tmp_path / "b.pt")
     main([str(tmp_path / "a.pt"), str(tmp_path / "b.pt"), "0.25", "-o", str(tmp_path / "c.pt")])
     mixed = load_weights(tmp_path / "c.pt", SKNet).state_dict()
+    old, new = before.state_dict(), after.state_dict()
     for name, value in mixed.items():
         if value.is_floating_point():
-            expected = 0.75 * before.state_dict()[name] + 0.25 * after.state_dict()[name]
-            torch.testing.assert_close(value, expected)
+            torch.testing.assert_close(value, 0.75 * old[name] + 0.25 * new[name])
     assert mixed["trunk.stem.0.1.running_mean"].eq(1.5).all()
 
 
