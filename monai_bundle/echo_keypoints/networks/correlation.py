@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+_AT_A_TIME = 4  # pairs of maps: so many stay in the cache
+
 
 def cost_volume(reference: Tensor, target: Tensor, radius: int) -> Tensor:
     """Compare every reference pixel with its neighbours in the target (PWC-Net).
@@ -19,6 +21,11 @@ def cost_volume(reference: Tensor, target: Tensor, radius: int) -> Tensor:
         ``(N, (2r + 1)^2, H, W)``: mean over channels of ``reference(p) * target(p + d)``, displacements d in
         raster order from ``(-r, -r)``, x fastest.
     """
+    parts = zip(reference.split(_AT_A_TIME), target.split(_AT_A_TIME), strict=True)
+    return torch.cat([_costs(some, others, radius) for some, others in parts])
+
+
+def _costs(reference: Tensor, target: Tensor, radius: int) -> Tensor:
     height, width = reference.shape[-2:]
     # Both in one layout: products of maps that lie differently in memory take ten times as long.
     reference, padded = reference.contiguous(), F.pad(target.contiguous(), (radius,) * 4)

@@ -19,7 +19,7 @@ from echo_keypoints.anatomy import LANDMARKS
 from echo_keypoints.clip import ClipHeader, ClipSource
 from echo_keypoints.results import AnalysisResult, atomic_path
 
-_SCHEMA = (
+MARKUPS_SCHEMA = (
     "https://raw.githubusercontent.com/slicer/slicer/master/Modules/Loadable/Markups/Resources/Schema/"
     "markups-schema-v1.0.3.json#"
 )
@@ -128,7 +128,7 @@ def _markups(result: AnalysisResult, frame: int) -> dict[str, Any]:
         "controlPoints": points,
         "measurements": [],
     }
-    return {"@schema": _SCHEMA, "markups": [point_list]}
+    return {"@schema": MARKUPS_SCHEMA, "markups": [point_list]}
 
 
 def _scene(result: AnalysisResult) -> str:

@@ -20,11 +20,8 @@ from echo_keypoints.data.marks import Marks
 from echo_keypoints.data.points import LabelError, Labels
 from echo_keypoints.results import plain
 from echo_keypoints.results.files import atomic_path
+from echo_keypoints.writers.slicer import MARKUPS_SCHEMA
 
-SCHEMA = (
-    "https://raw.githubusercontent.com/slicer/slicer/master/Modules/Loadable/Markups/Resources/Schema/"
-    "markups-schema-v1.0.3.json#"
-)
 _FILE = re.compile(r"(?P<clip>.+)\.(?P<frame>\d+)\.mrk\.json")
 _TO_LPS = {"LPS": (1.0, 1.0), "RAS": (-1.0, -1.0), "0": (-1.0, -1.0), "1": (1.0, 1.0)}
 
@@ -65,7 +62,7 @@ def write_slicer(clips: Mapping[str, Marks], folder: Path) -> None:
     for clip, marks in clips.items():
         for frame, points in marks.frames.items():
             scaled = points * np.asarray(marks.spacing_mm or (1.0, 1.0))
-            document = {"@schema": SCHEMA, "markups": [_markup(scaled, f"{clip} {frame}")]}
+            document = {"@schema": MARKUPS_SCHEMA, "markups": [_markup(scaled, f"{clip} {frame}")]}
             with atomic_path(folder / f"{clip}.{frame:04d}.mrk.json") as part:
                 part.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
