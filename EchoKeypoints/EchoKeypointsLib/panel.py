@@ -101,14 +101,9 @@ def refresh_frame(ui: Any, controller: Controller) -> None:
         return
     result, frame = study.result, study.frame
     ui.playButton.text = "Pause" if study.browser.GetPlaybackActive() else "Play"
-    header = study.header
-    words = f"Frame {frame} of 0–{header.frame_count - 1}"
-    words += f", {header.frame_times_s[frame]:.3f} s" if header.times_known else ""
-    if result is not None:
-        words += "".join(f", {name} {text}" for name, text in length_texts(study).items())
-        if beat_at(result, frame) is not None and ui.beatList.currentRow < 0:
-            ui.beatList.currentRow = beat_at(result, frame)
-    ui.frameLabel.text = words
+    if result is not None and beat_at(result, frame) is not None and ui.beatList.currentRow < 0:
+        ui.beatList.currentRow = beat_at(result, frame)
+    ui.frameLabel.text = frame_text(study)
     ui.revertFrameButton.enabled = result is not None and any(a.frame == frame for a in result.anchors)
 
 
@@ -154,6 +149,15 @@ def scale_text(study: Study) -> str:
 def may_calibrate(study: Study) -> bool:
     """Whether a person may set the scale: only where the file has none."""
     return study.facts["header"]["spacing_mm"] is None or "depth ruler" in study.header.spacing_source
+
+
+def frame_text(study: Study) -> str:
+    """Number, time where it is known, and lengths of the frame shown."""
+    header, frame = study.header, study.frame
+    words = [f"Frame {frame} of 0–{header.frame_count - 1}"]
+    if header.times_known:
+        words.append(f"{header.frame_times_s[frame]:.3f} s")
+    return ", ".join([*words, *(f"{name} {text}" for name, text in length_texts(study).items())])
 
 
 def length_texts(study: Study) -> dict[str, str]:
