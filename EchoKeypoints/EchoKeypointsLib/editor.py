@@ -61,7 +61,7 @@ class Editor(VTKObservationMixin):
         self._histories: dict[str, History] = {}
         self._changes: deque[_Change] = deque()
         self._sending: int | None = None  # number of the request for the first of them
-        self._held: int | None = None  # frame whose landmark is under the mouse
+        self._held: tuple[int, np.ndarray] | None = None  # frame under the mouse, its landmarks before
         self._shown = -1
         self._quiet = False
 
@@ -235,7 +235,7 @@ class Editor(VTKObservationMixin):
     def _show(self, study: Study, document: str) -> None:
         keep = set(self._moved(study))
         if self._held is not None and self._study is not None and study.node is self._study.node:
-            keep.add(self._held)
+            keep.add(self._held[0])
         self._quiet = True
         try:
             study.show(document, keep)
@@ -258,7 +258,7 @@ class Editor(VTKObservationMixin):
     def _on_grab(self, points, event) -> None:
         study = self._attached()
         study.browser.SetPlaybackActive(False)
-        self._held = study.frame
+        self._held = study.frame, study.points_px
 
     def _on_points(self, points, event) -> None:
         study = self._study
@@ -269,16 +269,17 @@ class Editor(VTKObservationMixin):
         study.follow()
 
     def _on_release(self, points, event) -> None:
-        self._held = None
-        self._commit()
+        held, self._held = self._held, None
+        self._commit(held[1] if held is not None and held[0] == self._attached().frame else None)
 
-    def _commit(self) -> None:
-        """Send what a person moved on the frame shown."""
+    def _commit(self, before: np.ndarray | None = None) -> None:
+        """Send what a person moved on the frame shown; `before` where the scene has not followed the result."""
         study = self._attached()
         result = study.result
         if result is None:
             return
-        before = self._moved(study).get(study.frame, result.points_px[study.frame])
+        if before is None:
+            before = self._moved(study).get(study.frame, result.points_px[study.frame])
         now = study.points_px
         points = landmarks.moved(before, now)
         if not np.isnan(points).all():

@@ -50,7 +50,7 @@ def make_clip(folder: Path) -> Path:
 
 
 def yardstick() -> float:
-    """CPU seconds for a fixed piece of work like the engine's, of which no line is ours: how fast the machine is now."""
+    """CPU seconds for a fixed piece of work like the engine's, none of it ours: how fast the machine is now."""
     random = np.random.default_rng(0)
     image, matrix = random.random((600, 800)), random.random((600, 600))
     y, x = random.random((2, 400_000)) * [[598], [798]]
