@@ -178,8 +178,11 @@ class EchoKeypointsWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             shortcut.setKey(qt.QKeySequence(key))
             shortcut.connect("activated()", getattr(self.ui, button).click)
             self._shortcuts.append(shortcut)
-        if self.logic.controller.study:
-            self.logic.controller.select(self.logic.controller.study)
+        controller = self.logic.controller
+        if controller.study and controller.study.complete:
+            controller.select(controller.study)
+        else:  # e.g. its browser was deleted
+            controller.restore()
 
     def exit(self):
         """Another module is shown: give keys and layout back."""
@@ -211,14 +214,15 @@ class EchoKeypointsWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._display.refresh()
 
     def onSceneEndImport(self, caller, event):
-        """Take up the work of a scene that was loaded."""
+        """Take up the work of a scene that was loaded, unless a clip is at hand already."""
         self.initializeParameterNode()
         self.logic.controller.restore()
 
     def initializeParameterNode(self):
-        """Bind what the user types to the scene; once for each parameter node."""
+        """Bind what the user types to the scene, unless it is."""
         wrapper = self.logic.getParameterNode()
-        if self._parameterNode is not None and self._parameterNode.parameterNode is wrapper.parameterNode:
+        bound = self._parameterNodeTag is not None  # not after a scene was closed, which its node outlives
+        if bound and self._parameterNode.parameterNode is wrapper.parameterNode:
             return
         self._disconnectGui()
         self._parameterNode = wrapper

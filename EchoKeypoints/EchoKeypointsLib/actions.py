@@ -62,7 +62,7 @@ class Actions:
             "analyzeButton": self.analyze,
             "cancelButton": self.controller.cancel,
             "connectButton": self.connect,
-            "serveButton": lambda: desk.serve(int(self.ui.modelComboBox.currentData)),
+            "serveButton": self.serve,
             "nextSampleButton": self.next_sample,
             "submitButton": desk.submit,
             "patientButton": lambda: editor.submit("patient", self.patient() or {}, "the patient's facts"),
@@ -115,12 +115,12 @@ class Actions:
             self.controller.said.emit("Click both ends of the distance on the depth ruler.")
 
     def follow_ruler(self) -> None:
-        """Take the scale once both ends have been clicked.
+        """Take the scale once both ends have been clicked and nothing is under way, e.g. the first analysis.
 
         Raises:
             QueryError: this cannot be the scale.
         """
-        if self._ruler is None or not calibration.ends_set(self._ruler):
+        if self._ruler is None or self.controller.task or not calibration.ends_set(self._ruler):
             return
         ruler, self._ruler = self._ruler, None
         self.ui.calibrateButton.checked = False
@@ -148,6 +148,14 @@ class Actions:
         """Ask the server what it offers."""
         if self._ready():
             self.desk.connect(self.ui.urlEdit.text, self.controller.who(), self.ui.tokenEdit.text)
+
+    def serve(self) -> None:
+        """Let the chosen version serve."""
+        version = self.ui.modelComboBox.currentData
+        if version is None:
+            self.controller.said.emit("Connect to a server and choose a version first.")
+        else:
+            self.desk.serve(int(version))
 
     def next_sample(self) -> None:
         """Fetch and open the server's next clip."""

@@ -15,6 +15,7 @@ import numpy as np
 import slicer
 
 from echo_keypoints.clip import ClipHeader
+from echo_keypoints.errors import EchoKeypointsError
 from echo_keypoints.results import header_from_document
 from EchoKeypointsLib import calibration, layout
 from EchoKeypointsLib.editor import Editor
@@ -57,6 +58,7 @@ class Controller:
         self._specs = ClipSpecs()
         self._steps: Iterator[Study | None] | None = None
         self._number: int | None = None  # of the request that `task` waits for
+        self._method = ""  # of that request
 
     # --- open
 
@@ -98,11 +100,13 @@ class Controller:
         self._bring_in(header, pixels, {"warnings": list(header.warnings), "sha256": None}, {})
 
     def select(self, study: Study | None) -> None:
-        """Make a study of the scene the one at hand."""
-        self.editor.detach()
-        self.study = study
+        """Make a study of the scene the one at hand, and show it."""
+        if study is None or self.study is None or study.node is not self.study.node:
+            self.editor.detach()
+            self.study = study
+            if study is not None:
+                self.editor.attach(study)
         if study is not None:
-            self.editor.attach(study)
             layout.show_volume(slicer.mrmlScene, study.volume)
             if study.get("chart"):
                 layout.show_chart(slicer.mrmlScene, study.get("chart"))
@@ -146,8 +150,9 @@ class Controller:
             document = answer["document"]
             if before is not None:  # nothing that a person did is lost
                 document = restored(before, document, self.who(), "analysed again")
-            self.editor.take(document, "the new analysis" if before else "")
-            layout.show_chart(slicer.mrmlScene, study.get("chart"))
+            self.editor.take(study, document, "the new analysis" if before else "")
+            if study is self.study:
+                layout.show_chart(slicer.mrmlScene, study.get("chart"))
 
         params = {"clip": self.clip_spec(), "patient": patient}
         self.request("analyze", params, "Analysing", arrived, study)
@@ -186,8 +191,10 @@ class Controller:
     # --- export
 
     def export(self, folder: str | Path, kinds: list[str]) -> None:
-        """Write files of the result into a folder."""
+        """Write files of the result into a folder; all corrections must be in it."""
         study = self._study()
+        if self.must_wait():
+            return
 
         def arrived(answer: dict[str, Any]) -> None:
             self.said.emit("Written: " + ", ".join(answer["files"]))
@@ -204,7 +211,7 @@ class Controller:
             return
         end = time.perf_counter() + _SLICE_S
         while self._steps is not None and time.perf_counter() < end:
-            study = next(self._steps)
+            study = self._next_step(self._steps)
             if study is not None:
                 self._steps = None
                 self._set_task(None)
@@ -220,9 +227,10 @@ class Controller:
         self._set_task(None)
 
     def restore(self) -> None:
-        """Take up the last study of a scene that was loaded."""
-        studies = Study.all(slicer.mrmlScene)
-        self.select(studies[-1] if studies else None)
+        """Take up the last study of the scene, unless one is at hand."""
+        if self.study is None or not self.study.complete:
+            studies = Study.all(slicer.mrmlScene)
+            self.select(studies[-1] if studies else None)
 
     def close(self) -> None:
         """End the process and remove what was written on the way."""
@@ -232,17 +240,28 @@ class Controller:
 
     # --- building blocks
 
-    def clip_spec(self) -> dict[str, Any]:
-        """Say to the worker which clip is at hand."""
-        return self._specs.spec(self._study())
+    def clip_spec(self, study: Study | None = None) -> dict[str, Any]:
+        """Say to the worker which clip a study (the one at hand) is of."""
+        return self._specs.spec(study or self._study())
 
     def server_place(self) -> dict[str, Any] | None:
         """Which clip of a Label server the clip at hand is: ``{"clip_id", "version"}``, or None."""
         return self._specs.place(self._study())
 
-    def set_server_place(self, place: dict[str, Any]) -> None:
-        """Remember which clip of a Label server the clip at hand is."""
-        self._specs.set_place(self._study(), place)
+    def set_server_place(self, study: Study, place: dict[str, Any]) -> None:
+        """Remember which clip of a Label server a clip is."""
+        self._specs.set_place(study, place)
+
+    @property
+    def analysing(self) -> bool:
+        """Whether an analysis is under way."""
+        return self._number is not None and self._method == "analyze"
+
+    def must_wait(self) -> bool:
+        """Whether the result lacks a correction that is being followed up; then the user is told."""
+        if self.editor.busy:
+            self.said.emit("A correction is still being followed up; try again in a moment.")
+        return self.editor.busy
 
     @property
     def folder(self) -> str:
@@ -271,31 +290,51 @@ class Controller:
             study: whose request it is.
         """
 
-        def current() -> bool:
-            return self._number == number and (study is None or study.complete)
+        def mine() -> bool:
+            return self._number == number
+
+        def ended() -> None:
+            self._number = None
+            self._set_task(None)
 
         def arrived(answer: dict[str, Any]) -> None:
-            if current():
-                self._number = None
-                self._set_task(None)
-                done(answer)
+            if mine():
+                ended()
+                if study is None or study.complete:
+                    done(answer)
+                self.editor.go_on()
                 self.changed.emit()
 
         def failed(kind: str, sentence: str) -> None:
-            if current():
-                self._number = None
-                self._set_task(None)
+            if mine():
+                ended()
+                self.editor.go_on()
                 if kind != "cancelled":
                     self.failed.emit(sentence)
 
         def progress(stage: str, count: int, total: int) -> None:
-            if current():
+            if mine():
                 share = count / total if total else None
                 self._set_task(Task(f"{STAGES.get(stage, words)} …", share))
 
         self.cancel()
         self._set_task(Task(f"{words} …"))
+        self._method = method
         number = self._number = self.worker.call(method, params, arrived, failed, progress)
+        self.editor.go_on()  # where this takes the place of an analysis
+
+    def _next_step(self, steps: Iterator[Study | None]) -> Study | None:
+        """Go one step on with the clip that is being brought in; where that fails, with nothing any more."""
+        try:
+            return next(steps)
+        except Exception as error:
+            self._steps = None
+            self._set_task(None)
+            if isinstance(error, EchoKeypointsError):
+                self.failed.emit(str(error))
+                return None
+            self.failed.emit("The clip could not be brought into the scene; Slicer's error log says why.")
+            raise
 
     def _set_task(self, task: Task | None) -> None:
         self.task = task

@@ -34,6 +34,7 @@ def add_curves(
     scene: slicer.vtkMRMLScene,
     times_s: NDArray[np.float64],
     below: Mapping[str, slicer.vtkMRMLPlotSeriesNode],
+    times_known: bool = True,
 ):
     """Add table, cursor table, series and chart; empty until `show_lengths`.
 
@@ -41,6 +42,7 @@ def add_curves(
         scene: to add to.
         times_s: ``(T,)`` of the frames.
         below: series that are drawn first.
+        times_known: False where the times are assumed, which the axis then says.
 
     Returns:
         table, cursor table, {name: series}, chart.
@@ -63,7 +65,7 @@ def add_curves(
     chart = scene.AddNewNodeByClass("vtkMRMLPlotChartNode", "EchoKeypoints chart")
     for node in series.values():
         chart.AddAndObservePlotSeriesNodeID(node.GetID())
-    chart.SetXAxisTitle("time (s)")
+    chart.SetXAxisTitle("time (s)" if times_known else "time (s), assumed")
     chart.SetLegendVisibility(True)
     chart.SetXAxisRangeAuto(False)
     chart.SetYAxisRangeAuto(False)

@@ -69,32 +69,34 @@ class ServerDesk:
 
     def analyze(self, patient: dict[str, Any] | None) -> None:
         """Have the clip at hand analysed by the server; it is sent there first, if it is not there."""
-        place = self._controller.server_place()
+        study, place = self._controller.study, self._controller.server_place()
         if place:
             self._controller.analyze(patient, self._server(place))
             return
 
         def arrived(place: dict[str, Any]) -> None:
-            self._controller.set_server_place(place)
-            self._controller.analyze(patient, self._server(place))
+            self._controller.set_server_place(study, place)
+            if study is self._controller.study:
+                self._controller.analyze(patient, self._server(place))
 
         params = {"connection": self._connection, "clip": self._controller.clip_spec()}
-        self._controller.request("server_upload", params, "Sending the clip", arrived)
+        self._controller.request("server_upload", params, "Sending the clip", arrived, study)
 
     def submit(self) -> None:
-        """Save the result at hand as the clip's final label."""
-        place = self._controller.server_place()
-        if not place or self._controller.study is None:
+        """Save the result at hand as the clip's final label; all corrections must be in it."""
+        study, place = self._controller.study, self._controller.server_place()
+        if not place or study is None:
             self._controller.failed.emit("This clip is not on the server; open it there with “Open next”.")
+            return
+        if self._controller.must_wait():
             return
 
         def arrived(saved: dict[str, Any]) -> None:
-            self._controller.set_server_place({**place, "version": saved["version"]})
+            self._controller.set_server_place(study, {**place, "version": saved["version"]})
             self._say(f"Saved on the server as version {saved['version']}.")
 
-        document = self._controller.study.document
-        params = {"connection": self._connection, **place, "document": document}
-        self._controller.request("server_submit", params, "Saving on the server", arrived)
+        params = {"connection": self._connection, **place, "document": study.document}
+        self._controller.request("server_submit", params, "Saving on the server", arrived, study)
 
     def _server(self, place: dict[str, Any]) -> dict[str, Any]:
         return {"connection": self._connection, "clip_id": place["clip_id"]}

@@ -1,7 +1,9 @@
 """`Editor`: corrections. A landmark that was dragged becomes an anchor; the process follows it up; undo goes back.
 
 Corrections are sent one after another, each on top of the answer to the one before, so that none is lost however fast
-a person works. While one is under way the landmarks under the mouse are left alone.
+a person works, and whatever he looks at meanwhile: each is shown in the study that it was made in. They wait while an
+analysis is under way, whose answer knows nothing of them. Landmarks that a person moved stay where they are until
+the answer to that.
 """
 
 from __future__ import annotations
@@ -34,11 +36,22 @@ class Edit:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class _Change:
+    """A change that was asked for and is not answered yet."""
+
+    study: Study
+    edit: Edit
+    what: str
+    then: Callable[[], None] | None
+    shown: np.ndarray | None  # landmarks of the frame as the person who moved them left them
+
+
 class Editor(VTKObservationMixin):
-    """Corrections of the study at hand.
+    """Corrections; those of the study at hand, once they are asked for, go on when another one is.
 
     Args:
-        controller: whose study it is.
+        controller: whose study is at hand.
     """
 
     def __init__(self, controller: Controller) -> None:
@@ -46,10 +59,9 @@ class Editor(VTKObservationMixin):
         self._controller = controller
         self._study: Study | None = None
         self._histories: dict[str, History] = {}
-        self._waiting: deque[tuple[Edit, str, Callable[[], None] | None]] = deque()
-        self._sending: int | None = None
-        self._sent: dict[int, np.ndarray] = {}  # frame → landmarks that were sent and not answered yet
-        self._held: int | None = None  # frame whose landmark is under the mouse
+        self._changes: deque[_Change] = deque()
+        self._sending: int | None = None  # number of the request for the first of them
+        self._held: tuple[int, np.ndarray] | None = None  # frame under the mouse, its landmarks before
         self._shown = -1
         self._quiet = False
 
@@ -67,38 +79,46 @@ class Editor(VTKObservationMixin):
         self.addObserver(points, points.PointEndInteractionEvent, self._on_release)
 
     def detach(self) -> None:
-        """Watch nothing; corrections that were not answered yet are dropped."""
+        """Watch nothing."""
         self.removeObservers()
-        self._study, self._sending, self._held = None, None, None
-        self._waiting.clear()
-        self._sent.clear()
+        self._study, self._held = None, None
 
     def forget(self) -> None:
-        """Forget all that could be undone: the scene goes, and its nodes' ids with it."""
+        """Forget all changes, to come or to be undone: the scene goes, and its nodes' ids with it."""
         self.detach()
+        self._changes.clear()
+        self._sending = None
         self._histories.clear()
 
     @property
     def busy(self) -> bool:
-        """Whether a correction is being followed up."""
-        return self._sending is not None
+        """Whether a correction waits or is being followed up: the document is without it until then."""
+        return bool(self._changes)
 
     @property
     def history(self) -> History:
         """Of the study at hand."""
-        key = self._study.node.GetID() if self._study else ""
-        return self._histories.setdefault(key, History())
+        return self._history_of(self._study) if self._study else History()
 
     # --- changes
 
-    def set_landmarks(self, frame: int, points_px: np.ndarray, reason: str = "moved by hand") -> None:
-        """Make landmarks ``(4, 2)`` of a frame an anchor; NaN for those that were not set."""
-        self.submit(
-            "landmarks",
-            {"frame": frame, "points_px": plain(points_px)},
-            f"landmarks of frame {frame}",
-            reason,
-        )
+    def set_landmarks(
+        self,
+        frame: int,
+        points_px: np.ndarray,
+        reason: str = "moved by hand",
+        shown: np.ndarray | None = None,
+    ) -> None:
+        """Make landmarks of a frame an anchor.
+
+        Args:
+            frame: which.
+            points_px: ``(4, 2)``, NaN for those that were not set.
+            reason: for the audit trail.
+            shown: ``(4, 2)`` all landmarks as the scene has them, where a person moved them there.
+        """
+        values = {"frame": frame, "points_px": plain(points_px)}
+        self.submit("landmarks", values, f"landmarks of frame {frame}", reason, shown=shown)
 
     def confirm_frame(self) -> None:
         """Make all landmarks of the frame shown an anchor: a person found them right."""
@@ -121,18 +141,20 @@ class Editor(VTKObservationMixin):
         what: str,
         reason: str = "",
         then: Callable[[], None] | None = None,
+        shown: np.ndarray | None = None,
     ) -> None:
-        """Queue a change of the result.
+        """Queue a change of the result at hand.
 
         Args:
             kind, values: as `echo_keypoints.worker.edits.apply_edit` knows them.
             what: for undo, in words.
             reason: for the audit trail.
             then: called when it is done.
+            shown: as for `set_landmarks`.
         """
-        self._attached()
-        self._waiting.append((Edit(kind, values, self._controller.who(), reason), what, then))
-        self._send_next()
+        edit = Edit(kind, values, self._controller.who(), reason)
+        self._changes.append(_Change(self._attached(), edit, what, then, shown))
+        self.go_on()
         self._controller.changed.emit()
 
     def undo(self) -> None:
@@ -145,13 +167,49 @@ class Editor(VTKObservationMixin):
         if self.history.can_redo:
             self._go(self.history.redo)
 
-    def take(self, document: str, what: str = "") -> None:
-        """Show a result; remember the one before for undo, where `what` has words for it."""
-        study = self._attached()
+    def take(self, study: Study, document: str, what: str = "") -> None:
+        """Show a result of a study; remember the one before for undo, where `what` has words for it."""
         before = study.document
         if before is not None and what:
-            self.history.did(what, before)
-        self._show(document)
+            self._history_of(study).did(what, before)
+        self._show(study, document)
+
+    def go_on(self) -> None:
+        """Send the next change, unless it has to wait."""
+        if self._sending is not None or self._controller.analysing:
+            return
+        while self._changes and not self._changes[0].study.complete:  # a user deleted it
+            self._changes.popleft()
+        if not self._changes:
+            return
+        change = self._changes[0]
+        study = change.study
+
+        def done(answer: dict[str, Any]) -> None:
+            if self._sending == number:
+                self._answered()
+                if study.complete:
+                    self.take(study, answer["document"], change.what)
+                self.go_on()
+                self._controller.changed.emit()
+                if study.complete and change.then:
+                    change.then()
+
+        def failed(kind: str, sentence: str) -> None:
+            if self._sending == number:
+                self._answered()
+                if study.complete and study.document:
+                    self._show(study, study.document)  # what was dragged goes back to where it was
+                self.go_on()
+                self._controller.changed.emit()
+                self._controller.failed.emit(sentence)
+
+        params = {
+            "clip": self._controller.clip_spec(study),
+            "document": study.document,
+            "edit": asdict(change.edit),
+        }
+        number = self._sending = self._controller.worker.call("edit", params, done, failed)
 
     # --- building blocks
 
@@ -160,49 +218,34 @@ class Editor(VTKObservationMixin):
             raise RuntimeError("there is no clip at hand")
         return self._study
 
-    def _go(self, step) -> None:
+    def _history_of(self, study: Study) -> History:
+        return self._histories.setdefault(study.node.GetID(), History())
+
+    def _answered(self) -> None:
+        self._sending = None
+        self._changes.popleft()
+
+    def _go(self, step: Callable[[str, str], str]) -> None:
         study = self._attached()
-        if self.busy or self._waiting or study.document is None:
+        if self.busy or not study.complete or study.document is None:
             return
-        self._show(step(study.document, self._controller.who()))
+        self._show(study, step(study.document, self._controller.who()))
         self._controller.changed.emit()
 
-    def _show(self, document: str) -> None:
-        study = self._attached()
+    def _show(self, study: Study, document: str) -> None:
+        keep = set(self._moved(study))
+        if self._held is not None and self._study is not None and study.node is self._study.node:
+            keep.add(self._held[0])
         self._quiet = True
         try:
-            study.show(document, keep=() if self._held is None else (self._held,))
+            study.show(document, keep)
         finally:
             self._quiet = False
 
-    def _send_next(self) -> None:
-        study = self._study
-        if study is None or self.busy:
-            return
-        if not self._waiting:
-            self._sent.clear()
-            return
-        edit, what, then = self._waiting.popleft()
-
-        def done(answer: dict[str, Any]) -> None:
-            if self._sending == number and study.complete:
-                self._sending = None
-                self.take(answer["document"], what)
-                self._send_next()
-                self._controller.changed.emit()
-                if then:
-                    then()
-
-        def failed(kind: str, sentence: str) -> None:
-            if self._sending == number and study.complete:
-                self._sending = None
-                self._show(study.document or "")  # what was dragged goes back to where it was
-                self._send_next()
-                self._controller.changed.emit()
-                self._controller.failed.emit(sentence)
-
-        params = {"clip": self._controller.clip_spec(), "document": study.document, "edit": asdict(edit)}
-        number = self._sending = self._controller.worker.call("edit", params, done, failed)
+    def _moved(self, study: Study) -> dict[int, np.ndarray]:
+        """Frame → landmarks ``(4, 2)`` as a person left them, where that is not answered yet."""
+        mine = (change for change in self._changes if change.study.node is study.node)
+        return {c.edit.values["frame"]: c.shown for c in mine if c.shown is not None}
 
     def _on_browser(self, browser, event) -> None:
         study = self._study
@@ -215,7 +258,7 @@ class Editor(VTKObservationMixin):
     def _on_grab(self, points, event) -> None:
         study = self._attached()
         study.browser.SetPlaybackActive(False)
-        self._held = study.frame
+        self._held = study.frame, study.points_px
 
     def _on_points(self, points, event) -> None:
         study = self._study
@@ -226,17 +269,18 @@ class Editor(VTKObservationMixin):
         study.follow()
 
     def _on_release(self, points, event) -> None:
-        self._held = None
-        self._commit()
+        held, self._held = self._held, None
+        self._commit(held[1] if held is not None and held[0] == self._attached().frame else None)
 
-    def _commit(self) -> None:
-        """Send what a person moved on the frame shown."""
+    def _commit(self, before: np.ndarray | None = None) -> None:
+        """Send what a person moved on the frame shown; `before` where the scene has not followed the result."""
         study = self._attached()
         result = study.result
         if result is None:
             return
+        if before is None:
+            before = self._moved(study).get(study.frame, result.points_px[study.frame])
         now = study.points_px
-        points = landmarks.moved(self._sent.get(study.frame, result.points_px[study.frame]), now)
+        points = landmarks.moved(before, now)
         if not np.isnan(points).all():
-            self._sent[study.frame] = now
-            self.set_landmarks(study.frame, points)
+            self.set_landmarks(study.frame, points, shown=now)

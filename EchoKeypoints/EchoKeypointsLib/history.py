@@ -8,8 +8,9 @@ from echo_keypoints.results import AnalysisResult, AuditEntry, from_document, to
 
 _STATE = (
     "clip points_px confidence reference_frame reference_mode iterations backend models anchors automatic_px "
-    "beats measurements quality warnings"
+    "surroundings beats measurements quality warnings software created_utc"
 ).split()
+"""All that a result holds, but for its clip's digest and its audit trail."""
 
 
 class History:

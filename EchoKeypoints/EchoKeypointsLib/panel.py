@@ -14,7 +14,7 @@ from EchoKeypointsLib.worklist import Worklist
 
 _NEED_STUDY = ("analyzeButton", "previousButton", "playButton", "nextButton")
 _NEED_RESULT = (
-    *("previousDoubtfulButton", "nextDoubtfulButton", "confirmButton", "patientButton", "exportButton"),
+    *("previousDoubtfulButton", "nextDoubtfulButton", "confirmButton", "patientButton"),
     *("edButton", "esButton", "nextEdButton", "acceptBeatButton", "rejectBeatButton"),
     *("newBeatButton", "findBeatsButton", "auditButton"),
 )
@@ -55,6 +55,7 @@ def refresh(ui: Any, controller: Controller) -> None:
     study = controller.study if controller.study and controller.study.complete else None
     result = study.result if study else None
     idle = controller.task is None
+    whole = result is not None and not controller.editor.busy  # no correction is missing
     for name in _NEED_STUDY:
         getattr(ui, name).enabled = study is not None and (idle or name != "analyzeButton")
     for name in _NEED_RESULT:
@@ -70,11 +71,12 @@ def refresh(ui: Any, controller: Controller) -> None:
     _show_task(ui, controller)
     history = controller.editor.history
     for button, what in ((ui.undoButton, history.can_undo), (ui.redoButton, history.can_redo)):
-        button.enabled = bool(what) and not controller.editor.busy
+        button.enabled = bool(what) and whole
         button.toolTip = what.capitalize() if what else "Nothing to go back to"
     corrected = result is not None and bool(result.anchors)
     ui.revertAllButton.enabled = corrected
-    ui.submitButton.enabled = result is not None and idle
+    for button in (ui.exportButton, ui.submitButton):
+        button.enabled = whole and idle
     ui.clipLabel.text = clip_text(study) if study else "No clip yet."
     ui.scaleLabel.text = scale_text(study) if study else ""
     ui.calibrateButton.enabled = study is not None and may_calibrate(study)
@@ -99,12 +101,9 @@ def refresh_frame(ui: Any, controller: Controller) -> None:
         return
     result, frame = study.result, study.frame
     ui.playButton.text = "Pause" if study.browser.GetPlaybackActive() else "Play"
-    words = f"Frame {frame} of 0–{study.header.frame_count - 1}, {study.header.frame_times_s[frame]:.3f} s"
-    if result is not None:
-        words += "".join(f", {name} {text}" for name, text in length_texts(study).items())
-        if beat_at(result, frame) is not None and ui.beatList.currentRow < 0:
-            ui.beatList.currentRow = beat_at(result, frame)
-    ui.frameLabel.text = words
+    if result is not None and beat_at(result, frame) is not None and ui.beatList.currentRow < 0:
+        ui.beatList.currentRow = beat_at(result, frame)
+    ui.frameLabel.text = frame_text(study)
     ui.revertFrameButton.enabled = result is not None and any(a.frame == frame for a in result.anchors)
 
 
@@ -128,7 +127,7 @@ def clip_text(study: Study) -> str:
     """Name, size, frames and rate of a clip, and what its reader warned of."""
     header = study.header
     steps = (header.frame_times_s[-1] - header.frame_times_s[0]) / (header.frame_count - 1)
-    rate = f"{1 / steps:.1f} fps" if header.metadata.get("times_known", True) else "frame rate unknown"
+    rate = f"{1 / steps:.1f} fps" if header.times_known else "frame rate unknown"
     lines = [
         f"{header.source}: {header.frame_count} frames of {header.width} × {header.height}, {rate} "
         f"({header.times_source})"
@@ -150,6 +149,15 @@ def scale_text(study: Study) -> str:
 def may_calibrate(study: Study) -> bool:
     """Whether a person may set the scale: only where the file has none."""
     return study.facts["header"]["spacing_mm"] is None or "depth ruler" in study.header.spacing_source
+
+
+def frame_text(study: Study) -> str:
+    """Number, time where it is known, and lengths of the frame shown."""
+    header, frame = study.header, study.frame
+    words = [f"Frame {frame} of 0–{header.frame_count - 1}"]
+    if header.times_known:
+        words.append(f"{header.frame_times_s[frame]:.3f} s")
+    return ", ".join([*words, *(f"{name} {text}" for name, text in length_texts(study).items())])
 
 
 def length_texts(study: Study) -> dict[str, str]:

@@ -50,6 +50,8 @@ def loaded_clip(browser: slicer.vtkMRMLSequenceBrowserNode) -> tuple[ClipHeader,
         ClipError: it is no cine of two-dimensional images.
     """
     sequence = browser.GetMasterSequenceNode()
+    if sequence is None:
+        raise ClipError(f"{browser.GetName()} has no sequence; choose one that has.")
     try:
         pixels = cine.pixels_of(sequence)
     except ValueError as error:

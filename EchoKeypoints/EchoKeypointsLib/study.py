@@ -17,6 +17,7 @@ import vtk
 from numpy.typing import NDArray
 
 from echo_keypoints.clip import ClipHeader
+from echo_keypoints.errors import ClipError
 from echo_keypoints.results import (
     AnalysisResult,
     from_document,
@@ -37,8 +38,6 @@ from EchoKeypointsLib.summary import (
 MODULE = "EchoKeypointsStudy"
 _LINES = ("line IVS", "line LVID", "line LVPW")
 _CORE = ("cine", "browser", "landmarks", "clip")
-_REMOVAL = ("browser", "landmarks", "cine", "chart")
-"""Browser, proxies, sequences: another order crashes Slicer."""
 
 
 class Study:
@@ -62,7 +61,7 @@ class Study:
         pixels: NDArray[np.uint8],
         facts: dict[str, Any],
     ) -> Iterator[Study | None]:
-        """Bring a clip into the scene step by step, so that a long one never blocks.
+        """Bring a clip into the scene step by step, so that a long one never blocks; wholly or not at all.
 
         Args:
             scene: to add to.
@@ -72,12 +71,24 @@ class Study:
 
         Yields:
             None after each frame, and the study as the last.
+
+        Raises:
+            ClipError: a user deleted its nodes on the way.
         """
         name = scene.GenerateUniqueName("PLAX clip")
         sequence = cine.new_sequence(scene, f"{name} cine")
         points = cine.new_sequence(scene, f"{name} landmarks")
-        for _ in chain(cine.fill(sequence, header, pixels), landmarks.fill(points, header)):
-            yield None
+        try:
+            for _ in chain(cine.fill(sequence, header, pixels), landmarks.fill(points, header)):
+                yield None
+                if not (scene.IsNodePresent(sequence) and scene.IsNodePresent(points)):
+                    raise ClipError(
+                        "The clip was deleted while it was brought into the scene; open it again."
+                    )
+        except BaseException:  # also of a generator that is closed
+            for node in filter(scene.IsNodePresent, (points, sequence)):
+                scene.RemoveNode(node)
+            raise
         study = cls(scene.AddNewNodeByClass("vtkMRMLScriptedModuleNode", name))
         study.node.SetModuleName(MODULE)
         study._refer("cine", sequence)
@@ -210,18 +221,6 @@ class Study:
         self.get("clip").SetText(json.dumps(facts))
         self._regrid(spacing_mm)
 
-    def remove(self) -> None:
-        """Take the clip and all that was made of it out of the scene."""
-        scene, node = self.scene, self.node
-        proxies = vtk.vtkCollection()
-        self.browser.GetAllProxyNodes(proxies)
-        doomed = [proxies.GetItemAsObject(i) for i in range(proxies.GetNumberOfItems())]
-        roles = [role for role in self._roles() if role not in _REMOVAL]
-        browser, *sequences = [self.get(role) for role in _REMOVAL]
-        for item in (browser, *doomed, *sequences, *(self.get(role) for role in roles), node):
-            if item is not None and scene.IsNodePresent(item):
-                scene.RemoveNode(item)
-
     # --- building blocks
 
     def _browse(self, header: ClipHeader) -> None:
@@ -250,9 +249,11 @@ class Study:
         scene, name = self.scene, self.node.GetName()
         for role, line in zip(_LINES, calipers.add_lines(scene), strict=True):
             self._refer(role, line)
-        times = self.header.frame_times_s
-        shade, halos = shading.add_shading(scene, times)
-        table, cursor, series, chart = curves.add_curves(scene, times, halos)
+        header = self.header
+        shade, halos = shading.add_shading(scene, header.frame_times_s)
+        table, cursor, series, chart = curves.add_curves(
+            scene, header.frame_times_s, halos, times_known=header.times_known
+        )
         for role, node in (("table", table), ("cursor", cursor), ("chart", chart), ("shading", shade)):
             self._refer(role, node)
         for role, node in series.items():

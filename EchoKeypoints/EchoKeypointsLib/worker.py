@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -90,10 +91,8 @@ class Worker:
     def cancel(self, number: int) -> None:
         """Ask that a request be stopped; its `failed` comes with the kind ``cancelled``."""
         if number in self._calls and self._process is not None:
-            try:
+            with suppress(OSError):  # it has ended: `poll` will tell
                 self._send({"cancel": number})
-            except OSError:
-                pass  # it has ended: `poll` will tell
 
     def poll(self) -> None:
         """Make the callbacks of all that has arrived."""
@@ -113,7 +112,8 @@ class Worker:
         process, self._process = self._process, None
         if process is not None:
             if process.stdin:
-                process.stdin.close()
+                with suppress(OSError):  # it has ended, and never read what was written last
+                    process.stdin.close()
             try:
                 process.wait(timeout=2)
             except subprocess.TimeoutExpired:

@@ -1,16 +1,20 @@
 """The controller with the real engine process: the story of a review, and what happens when it goes wrong."""
 
 import json
+import sys
+import time
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 import slicer
 
+from echo_keypoints.results import from_document
 from EchoKeypointsLib import review
 from EchoKeypointsLib.controller import Controller
 from EchoKeypointsLib.geometry import px_to_ras
-from EchoKeypointsLib.history import History
-from EchoKeypointsLib.selftest import run_story, wait
+from EchoKeypointsLib.history import _STATE, History, as_text, restored
+from EchoKeypointsLib.selftest import wait
 from EchoKeypointsLib.study import Study
 from EchoKeypointsLib.worker import Worker
 from slicer_scene import SlicerScene
@@ -39,18 +43,11 @@ def told(signal):
 
 def until(controller, ready):
     """As `wait`, but failures are expected."""
-    import time
-
     end = time.monotonic() + 60
     while not ready():
         assert time.monotonic() < end
         controller.poll()
         time.sleep(0.005)
-
-
-def test_the_story_in_short(controller, sample):
-    """The self-test that also runs inside Slicer."""
-    run_story(controller, sample)
 
 
 def test_corrections_come_one_on_top_of_the_other_and_go_back(opened, result):
@@ -164,6 +161,135 @@ def test_the_process_dies_and_another_one_takes_over(opened):
     assert not opened.study.result.beats[0]["accepted"]
 
 
+def test_all_callers_of_a_process_that_died_are_told():
+    """Also where a request was written that it never read, which breaks the pipe once more when it is closed."""
+    worker, heard = Worker([sys.executable, "-c", "input()"]), []
+    for number in range(2):
+        worker.call("one", {}, heard.append, lambda kind, sentence, n=number: heard.append(n))
+    worker._process.wait()
+    worker.call("three", {}, heard.append, lambda kind, sentence: heard.append(2))
+    end = time.monotonic() + 60
+    while worker.busy and time.monotonic() < end:
+        worker.poll()
+    assert sorted(heard) == [0, 1, 2]
+    worker.close()
+
+
+def test_answers_go_to_the_study_that_asked(opened, app, clip, result, tmp_path):
+    """Whatever is at hand by then: a correction and an analysis, with another study and another scene beside it."""
+    first = opened.study
+    *_, second = Study.steps(app.scene, clip.header, clip.pixels, {"warnings": [], "sha256": None})
+    first.go_to(10)
+    move(first, 1, (0, 5))
+    opened.select(second)
+    wait(opened, lambda: not opened.editor.busy)
+    assert [a.frame for a in first.result.anchors] == [10] and second.result is None
+    assert not opened.editor.history.can_undo  # of the second
+    opened.select(first)
+    assert opened.editor.history.can_undo == "landmarks of frame 10"
+    opened.analyze()
+    opened.select(second)
+    wait(opened, lambda: opened.task is None)
+    assert first.result.audit[-1].what == "analysed again" and second.result is None
+    assert opened.study is second
+
+
+def test_what_is_imported_beside_a_study_leaves_it_at_hand(opened, app, clip):
+    first, frame = opened.study, opened.study.frame
+    *_, later = Study.steps(app.scene, clip.header, clip.pixels, {"warnings": [], "sha256": None})
+    move(first, 1, (0, 5))
+    opened.restore()
+    assert opened.study is first and opened.editor.busy
+    wait(opened, lambda: not opened.editor.busy)
+    assert [a.frame for a in first.result.anchors] == [frame]
+    app.scene.RemoveNode(first.browser)
+    opened.restore()
+    assert opened.study.node is later.node
+
+
+def test_a_correction_during_an_analysis_comes_after_it(opened):
+    study = opened.study
+    study.go_to(10)
+    opened.editor.submit("reject", {"index": 0}, "beat 1")
+    opened.analyze()
+    target = move(study, 1, (0, 5))
+    wait(opened, lambda: opened.task is None and not opened.editor.busy)
+    trail = [entry.what for entry in study.result.audit]
+    assert trail[-3:-1] == ["beat 0", "analysed again"] and "10" in trail[-1]
+    assert study.points_px[1] == pytest.approx(target, abs=1e-3)
+    assert np.isnan(study.result.anchors[0].points_px).all(axis=1).tolist() == [True, False, True, True]
+    opened.analyze()
+    opened.editor.submit("reject", {"index": 0}, "beat 1")
+    opened.cancel()
+    wait(opened, lambda: opened.task is None and not opened.editor.busy)
+    assert not study.result.beats[0]["accepted"]
+
+
+def test_landmarks_that_wait_for_their_answer_stay_where_they_were_put(opened):
+    """Two are moved on one frame, faster than the first is answered, and then a third."""
+    study = opened.study
+    study.go_to(10)
+    targets = [move(study, 1, (0, 5)), move(study, 2, (3, 0))]
+    remaining = []
+    opened.changed.connect(lambda: remaining.append(len(opened.editor._changes)))
+    wait(opened, lambda: 1 in remaining)
+    assert study.points_px[2] == pytest.approx(targets[1], abs=1e-3)
+    targets.append(move(study, 3, (0, 4)))
+    wait(opened, lambda: not opened.editor.busy)
+    (anchor,) = study.result.anchors
+    assert anchor.points_px[1:] == pytest.approx(np.array(targets), abs=1e-3)
+    assert np.isnan(anchor.points_px[0]).all()
+
+
+def test_nothing_is_written_without_a_correction(opened, tmp_path):
+    said = told(opened.said)
+    opened.editor.submit("reject", {"index": 0}, "beat 1")
+    opened.export(tmp_path, ["csv"])
+    assert "try again in a moment" in said[0] and opened.task is None and not list(tmp_path.iterdir())
+    wait(opened, lambda: not opened.editor.busy)
+    opened.export(tmp_path, ["csv"])
+    wait(opened, lambda: len(said) > 1)
+
+
+@pytest.mark.parametrize("ending", ["answer", "cancel"])
+def test_a_study_is_deleted_while_it_is_analysed(opened, app, sample, ending):
+    opened.analyze()
+    opened.editor.submit("reject", {"index": 0}, "beat 1")
+    app.scene.RemoveNode(opened.study.browser)
+    if ending == "cancel":
+        opened.cancel()
+    wait(opened, lambda: opened.task is None and not opened.editor.busy)
+    opened.restore()
+    assert opened.study is None
+    opened.open_file(sample)
+    wait(opened, lambda: opened.study is not None and opened.task is None)
+
+
+def sequences(scene):
+    return scene.GetNumberOfNodesByClass("vtkMRMLSequenceNode")
+
+
+def being_brought_in(controller, sample):
+    """With a part of the frames in the scene."""
+    controller.open_file(sample)
+    wait(controller, lambda: sequences(slicer.mrmlScene) == 2)
+    assert controller.study is None and controller.task is not None
+
+
+def test_a_clip_comes_in_wholly_or_not_at_all(controller, app, sample, monkeypatch):
+    monkeypatch.setattr("EchoKeypointsLib.controller._SLICE_S", 1e-4)  # a frame or so each time
+    heard = told(controller.failed)
+    being_brought_in(controller, sample)
+    controller.cancel()
+    assert not sequences(app.scene) and controller.task is None
+    being_brought_in(controller, sample)
+    app.scene.RemoveNode(app.scene.GetFirstNodeByClass("vtkMRMLSequenceNode"))
+    for _ in range(3):
+        controller.poll()
+    assert len(heard) == 1 and "was deleted" in heard[0]
+    assert not sequences(app.scene) and controller.task is None
+
+
 def test_a_process_that_cannot_start_is_told(app, sample, tmp_path):
     controller = Controller(Worker([str(tmp_path / "no-such-python")]))
     heard = told(controller.failed)
@@ -240,6 +366,18 @@ def test_doubtful_frames_are_visited_in_turn(opened):
     assert sorted(visited) == frames
     if not frames:
         assert review.next_doubtful(opened.study) is None
+
+
+def test_a_restored_state_is_whole(result):
+    """Of all that a result holds, only the clip's file and the trail are not the state's."""
+    names = {field.name for field in fields(result)} - {"clip_sha256", "audit"}
+    later = replace(
+        result, surroundings={"blood": 0.5}, software="9.9", created_utc="2030-01-01T00:00:00Z", iterations=7
+    )
+    back = from_document(json.loads(restored(as_text(result), as_text(later), "anna", "analysed again")))
+    assert set(_STATE) == names
+    assert (back.surroundings, back.software, back.created_utc) == ({"blood": 0.5}, "9.9", later.created_utc)
+    assert [entry.what for entry in back.audit] == [*(e.what for e in result.audit), "analysed again"]
 
 
 def test_undo_without_anything_does_nothing(opened, document):

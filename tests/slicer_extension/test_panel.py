@@ -222,11 +222,48 @@ def test_the_scene_closes_and_comes_back(reviewed, tmp_path, app):
     assert app.scene.WriteToMRB(str(tmp_path / "s.mrb"), None)
     ui.analyzeButton.click()
     app.scene.Clear(0)
+    ui.readerEdit.text = "Dr. C"
+    assert controller.who() == "Dr. C"
     assert controller.study is None and controller.task is None and not ui.analyzeButton.enabled
     slicer.app.processEvents()
     assert app.scene.ReadFromMRB(str(tmp_path / "s.mrb"), True)
     assert controller.study is not None and controller.study.result is not None
     assert ui.readerEdit.text == "Dr. B" and ui.exportButton.enabled
+    ui.readerEdit.text = "Dr. D"
+    assert controller.who() == "Dr. D"
+
+
+def test_a_correction_outlives_another_module_and_an_imported_scene(reviewed, app, tmp_path):
+    ui, controller = reviewed.ui, reviewed.logic.controller
+    other = slicer.vtkMRMLScene()
+    other.AddNewNodeByClass("vtkMRMLTextNode", "Note")
+    other.SetURL(str(tmp_path / "other.mrml"))
+    assert other.Commit()
+    controller.study.go_to(15)
+    ui.confirmButton.click()
+    assert not ui.exportButton.enabled and not ui.submitButton.enabled  # it would be missing
+    reviewed.exit()
+    reviewed.enter()
+    app.scene.SetURL(str(tmp_path / "other.mrml"))
+    assert app.scene.Import()
+    settled(reviewed)
+    assert [a.frame for a in controller.study.result.anchors] == [15] and ui.exportButton.enabled
+
+
+def test_the_panel_comes_back_after_its_clip_was_deleted(reviewed, app):
+    reviewed.exit()
+    app.scene.RemoveNode(reviewed.logic.controller.study.browser)
+    reviewed.enter()
+    assert reviewed.logic.controller.study is None and reviewed.ui.clipLabel.text == "No clip yet."
+
+
+def test_a_button_too_early_is_told(panel, app):
+    ui = panel.ui
+    ui.serveButton.click()
+    assert ui.statusLabel.text == "Connect to a server and choose a version first."
+    ui.sequenceSelector.setCurrentNode(app.scene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", "Empty"))
+    ui.openSequenceButton.click()
+    assert ui.statusLabel.text.startswith("Empty has no sequence")
 
 
 def test_the_layout_is_taken_and_given_back(panel):

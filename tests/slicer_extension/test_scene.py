@@ -8,6 +8,7 @@ import pytest
 import slicer
 from vtk.util.numpy_support import vtk_to_numpy
 
+from echo_keypoints.errors import ClipError
 from echo_keypoints.results import from_document
 from EchoKeypointsLib import calibration, layout
 from EchoKeypointsLib.curve_click import clicked_frame
@@ -182,14 +183,6 @@ def test_cine_saves_as_a_sequence_file(study, clip, tmp_path):
     assert back.GetNthDataNode(0).GetSpacing()[:2] == pytest.approx(clip.header.spacing_mm)
 
 
-def test_removing_a_study_leaves_nothing(app, study, document):
-    study.show(document)
-    study.remove()
-    left = [app.scene.GetNthNode(i).GetName() or "" for i in range(app.scene.GetNumberOfNodes())]
-    assert not [name for name in left if "PLAX" in name or "EchoKeypoints c" in name]
-    assert not Study.all(app.scene)
-
-
 def test_a_loaded_sequence_is_a_clip(study, clip):
     header, pixels = loaded_clip(study.browser)
     assert np.array_equal(pixels, clip.pixels)
@@ -198,6 +191,23 @@ def test_a_loaded_sequence_is_a_clip(study, clip):
     study.get("cine").GetNthDataNode(0).SetSpacing(1, 1, 1)
     header, _ = loaded_clip(study.browser)
     assert header.spacing_mm is None and any("scale is unknown" in text for text in header.warnings)
+
+
+def test_a_browser_without_sequence_is_refused_in_a_sentence(app):
+    browser = app.scene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", "Empty")
+    with pytest.raises(ClipError, match="Empty has no sequence"):
+        loaded_clip(browser)
+
+
+def test_assumed_times_are_not_shown_as_seconds(app, clip, result):
+    from EchoKeypointsLib import panel
+
+    header = replace(clip.header, metadata={**clip.header.metadata, "times_known": False})
+    *_, study = Study.steps(app.scene, header, clip.pixels, {"warnings": [], "sha256": None})
+    assert panel.frame_text(study) == "Frame 0 of 0–59" and "frame rate unknown" in panel.clip_text(study)
+    study.show(as_text(replace(result, clip=replace(header, warnings=()))))
+    assert study.get("chart").GetXAxisTitle() == "time (s), assumed"
+    assert panel.frame_text(study).startswith("Frame 0 of 0–59, IVS ")
 
 
 def test_a_sequence_of_the_dicom_module_is_read_from_its_file(study, sample):

@@ -81,6 +81,26 @@ def test_a_drag_moves_the_landmark_and_becomes_an_anchor(view, study, result, co
     assert (moved[15:26] > 1).all()  # neighbours follow
 
 
+def test_an_answer_under_the_mouse_makes_no_other_landmark_an_anchor(view, study, result, controller):
+    from EchoKeypointsLib.selftest import wait
+
+    controller.select(study)
+    other = np.full((4, 2), np.nan)
+    other[3] = result.points_px[24, 3] + (0, 8)
+    controller.editor.set_landmarks(24, other)
+    start = px_to_ras(study.points_px[1], result.clip.spacing_mm)
+    end = start + np.array([3, -4, 0])
+    view.press(start)
+    view.move(start, end)
+    wait(controller, lambda: not controller.editor.busy)
+    assert abs(study.result.points_px[20, 3] - result.points_px[20, 3]).max() > 1  # it moved meanwhile
+    view.release(end)
+    wait(controller, lambda: not controller.editor.busy)
+    anchors = {a.frame: ~np.isnan(a.points_px).any(axis=1) for a in study.result.anchors}
+    assert anchors[20].tolist() == [False, True, False, False]
+    assert study.points_px == pytest.approx(study.result.points_px[20], abs=1e-3)
+
+
 def test_a_frame_is_drawn_when_it_is_shown(view, study):
     first = view.picture()
     study.go_to(40)
