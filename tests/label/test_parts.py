@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from echo_keypoints.cli.simulate import write_clip
 from echo_keypoints.data.simulation import simulate_clip
-from echo_keypoints.data.sources import clips, frames
+from echo_keypoints.data.sources import clips, labelled_frames
 from echo_keypoints.results import to_document
 from echo_keypoints.tracking import Anchor
 from example_results import make_header, make_result
@@ -283,7 +283,7 @@ def test_the_survey_lives_on_when_a_clip_vanishes(tmp_path: Path, monkeypatch: p
 def test_every_seed_that_is_accepted_gives_hearts_to_train_on() -> None:
     highest = int(OPTIONS["seed"].high)
     assert checked({"seed": highest})["seed"] == highest
-    assert all(len(source("train", seed=highest)) > 0 for source in (frames, clips))
+    assert all(len(source("train", seed=highest)) > 0 for source in (labelled_frames, clips))
     with pytest.raises(Refusal, match=f"from 0 to {highest}"):
         checked({"seed": highest + 1})
 
