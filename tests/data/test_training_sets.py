@@ -127,6 +127,7 @@ def test_labels_of_a_patients_folder_are_where_the_label_server_writes_them(tmp_
     clip.parent.mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "pat1")
     assert find_labels(Path("rest/clip.dcm")) == final
+    assert find_labels(Path(".")) is None  # a folder of stills, from inside
     (clip.parent / "clip.json").touch()  # beside it goes first
     assert find_labels(clip) == clip.parent / "clip.json"
 

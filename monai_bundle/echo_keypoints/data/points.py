@@ -32,7 +32,7 @@ def find_labels(clip: Path) -> Path | None:
     They are beside it under its stem, ``.json`` or ``.csv``, or where a Label server keeps those that a person
     submitted: ``labels/final`` of its folder or one above, by the way from there, under its stem or its whole name.
     """
-    beside = [clip.with_suffix(".json"), clip.with_suffix(".csv")]
+    beside = [clip.parent / f"{clip.stem}{ending}" for ending in (".json", ".csv")]
     return next((path for path in (*beside, *_submitted(clip)) if path.is_file()), None)
 
 

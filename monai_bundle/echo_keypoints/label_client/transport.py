@@ -131,9 +131,8 @@ class Transport:
         connection = self._kind(self._host, self._port, timeout=self.timeout_s + extra_wait_s)
         try:
             with self._network():
-                with suppress(
-                    BrokenPipeError, ConnectionResetError
-                ):  # it refused before it had read all: why?
+                # When it refuses before it has read all, its answer says why.
+                with suppress(BrokenPipeError, ConnectionResetError):
                     connection.request(method, target, body=body, headers={**self._headers, **headers})
                 response = connection.getresponse()
                 if response.status >= 300:
