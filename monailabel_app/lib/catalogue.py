@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from echo_keypoints.clip import ClipHeader
-from echo_keypoints.data.folders import clip_files
+from echo_keypoints.data.folders import clip_files, may_be_clip
 from echo_keypoints.errors import ClipError
 from echo_keypoints.readers import open_clip
 from echo_keypoints.results import AnalysisResult, file_digest
@@ -57,6 +57,14 @@ class Catalogue(Protocol):
 
     def known(self) -> dict[str, Entry]:
         """What `entries` gave last, at once."""
+        ...
+
+    def entry(self, clip_id: str) -> Entry:
+        """A clip as its file is now; `Refusal` 404 if there is none."""
+        ...
+
+    def patient(self, clip_id: str) -> str:
+        """What the clips of one patient have in common, as far as is known: they never validate each other."""
         ...
 
     def file(self, clip_id: str) -> Path:
@@ -120,11 +128,24 @@ class FolderCatalogue:
         """See `Catalogue.known`."""
         return dict(self._entries)
 
+    def entry(self, clip_id: str) -> Entry:
+        """See `Catalogue.entry`."""
+        entry = self._entries.get(clip_id) or self.entries().get(clip_id)
+        if entry and entry.stamp != _stamp(self.root / clip_id):  # replaced or deleted since the last look
+            with self._lock:
+                self._look()
+            entry = self._entries.get(clip_id)
+        if entry is None:
+            raise not_found("clip")
+        return entry
+
+    def patient(self, clip_id: str) -> str:
+        """See `Catalogue.patient`: the first folder, else the clip itself."""
+        return PurePosixPath(clip_id).parts[0]
+
     def file(self, clip_id: str) -> Path:
         """See `Catalogue.file`. Only what was found inside the folder has a path at all."""
-        if clip_id not in self._entries and clip_id not in self.entries():
-            raise not_found("clip")
-        return self.root / PurePosixPath(clip_id)
+        return self.root / PurePosixPath(self.entry(clip_id).id)
 
     def add(self, name: str, part: Path) -> Entry:
         """See `Catalogue.add`."""
@@ -168,13 +189,12 @@ class FolderCatalogue:
 
 def read_entry(clip_id: str, path: Path) -> Entry | None:
     """Open a file as a clip; None if it is none, or a still."""
+    stamp = _stamp(path)  # first: a change while it is read is found out later
     try:
-        header = open_clip(path).header
-    except ClipError:
+        header, size = open_clip(path).header, path.stat().st_size
+    except (ClipError, OSError):
         return None
-    if header.frame_count < 2:
-        return None
-    return Entry(clip_id, path.name, header, path.stat().st_size, _stamp(path))
+    return Entry(clip_id, path.name, header, size, stamp) if header.frame_count > 1 else None
 
 
 def check_name(name: str) -> None:
@@ -185,6 +205,10 @@ def check_name(name: str) -> None:
     """
     if not _NAME.fullmatch(name) or "." not in name or ".." in name:
         raise Refusal(422, "The name must be a plain file name with an ending, such as heart 1.dcm.")
+    if not may_be_clip(name):  # it would lie among the clips and never be one
+        raise Refusal(
+            422, f"{name} has an ending that clips do not have; name it after its format, such as .dcm."
+        )
 
 
 class Digests:
@@ -194,10 +218,17 @@ class Digests:
         self._known: dict[tuple[str, str], str] = {}
 
     def of(self, path: Path) -> str:
-        """Give the digest of a file, hexadecimal."""
+        """Give the digest of a clip's file, hexadecimal.
+
+        Raises:
+            Refusal: 404, it was deleted.
+        """
         key = (str(path), _stamp(path))
         if key not in self._known:
-            self._known[key] = file_digest(path) or ""
+            digest = file_digest(path)
+            if digest is None:
+                raise not_found("clip")
+            self._known[key] = digest
         return self._known[key]
 
 
@@ -213,5 +244,9 @@ def incoming(folder: Path, name: str) -> Iterator[Path]:
 
 
 def _stamp(path: Path) -> str:
-    facts = path.stat()
+    """The state of a file; that of one which is gone is no other's."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return "gone"
     return f"{facts.st_size}-{facts.st_mtime_ns}"

@@ -52,6 +52,7 @@ class DicomWebCatalogue:
         self._places: dict[str, tuple[str, str]] = {}  # instance → study, series
         self._lock = threading.Lock()
         self._fetching = threading.Lock()
+        self._sending = threading.Lock()
         self._looked = -float("inf")
         self._look()
 
@@ -85,6 +86,17 @@ class DicomWebCatalogue:
         """See `Catalogue.known`."""
         return dict(self._entries)
 
+    def entry(self, clip_id: str) -> Entry:
+        """See `Catalogue.entry`: instances never change."""
+        entry = self._entries.get(clip_id) or self.entries().get(clip_id)
+        if entry is None:
+            raise not_found("clip")
+        return entry
+
+    def patient(self, clip_id: str) -> str:
+        """See `Catalogue.patient`: the study, which holds many cines of one patient."""
+        return self._place(clip_id)[0]
+
     def file(self, clip_id: str) -> Path:
         """See `Catalogue.file`: fetched once.
 
@@ -92,14 +104,12 @@ class DicomWebCatalogue:
             Refusal: 404, there is no such clip; 422, it is no clip after all.
             ArchiveError: the archive cannot be reached.
         """
-        if clip_id not in self._places:
-            raise not_found("clip")
-        path = self._cache / f"{clip_id}.dcm"
+        place, path = self._place(clip_id), self._cache / f"{clip_id}.dcm"
         with self._fetching:
             if not path.is_file():
                 with atomic_path(path) as part:
-                    self._archive.fetch(*self._places[clip_id], clip_id, part)
-            if not self._entries[clip_id].bytes:
+                    self._archive.fetch(*place, clip_id, part)
+            if not self.entry(clip_id).bytes:
                 self._learn(clip_id, path)
         return path
 
@@ -117,14 +127,21 @@ class DicomWebCatalogue:
             logger.info("no structured report: %s", str(error).partition(": ")[2])
         self._send()
 
+    def _place(self, clip_id: str) -> tuple[str, str]:
+        place = self._places.get(clip_id)
+        if place is None:
+            raise not_found("clip")
+        return place
+
     def _send(self) -> None:
-        for path in sorted(self._outbox.glob("[0-9a-f]*.dcm")):
-            try:
-                self._archive.store(path)
-                path.unlink()
-            except ArchiveError as error:
-                logger.warning("a structured report waits in the outbox: %s", error)
-                return
+        with self._sending:  # one at a time: a label is accepted while another request looks at the archive
+            for path in sorted(self._outbox.glob("[0-9a-f]*.dcm")):
+                try:
+                    self._archive.store(path)
+                    path.unlink(missing_ok=True)
+                except ArchiveError as error:
+                    logger.warning("a structured report waits in the outbox: %s", error)
+                    return
 
     def _look(self) -> None:
         self._send()
@@ -139,7 +156,9 @@ class DicomWebCatalogue:
                     continue
                 places[clip_id] = (study, uid)
                 found[clip_id] = self._entries.get(clip_id) or self._entry(clip_id, item)
-        self._entries, self._places = found, places
+        # What was learnt from files during the search is kept.
+        self._entries = {clip_id: self._entries.get(clip_id, entry) for clip_id, entry in found.items()}
+        self._places = places
         self._looked = time.monotonic()
 
     def _entry(self, clip_id: str, item: dict[str, Any]) -> Entry:

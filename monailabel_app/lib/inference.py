@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from echo_keypoints.results import AnalysisResult
 from echo_keypoints.tracking import Anchor, Session, open_session
 from lib.catalogue import Catalogue, Digests, Entry
 from lib.models import ModelRegistry
-from lib.refusal import Refusal, not_found
+from lib.refusal import Refusal
 from lib.sessions import SessionCache
 
 TASKS = {
@@ -42,15 +43,13 @@ class Inference:
         self.digests = Digests()
 
     def entry(self, clip_id: str) -> Entry:
-        """Find a clip.
+        """Find a clip; see `Catalogue.entry`."""
+        return self._catalogue.entry(clip_id)
 
-        Raises:
-            Refusal: 404, there is none.
-        """
-        entry = self._catalogue.known().get(clip_id) or self._catalogue.entries().get(clip_id)
-        if entry is None:
-            raise not_found("clip")
-        return entry
+    def fetch(self, clip_id: str) -> tuple[Path, Entry]:
+        """Give the file of a clip, and its entry: that of an archive's clip is complete only with its file."""
+        path = self._catalogue.file(clip_id)
+        return path, self.entry(clip_id)
 
     def ready(self, clip_id: str) -> bool:
         """Tell whether a clip can be refined at once."""
@@ -60,10 +59,8 @@ class Inference:
     def session(self, clip_id: str, progress: Progress) -> Iterator[Session]:
         """Give the session of a clip by the models that serve now, to one caller at a time."""
         version, backend = self._models.backend()
-        path = self._catalogue.file(
-            clip_id
-        )  # first: a clip of an archive is fetched here, and its entry with it
-        key = (clip_id, self.entry(clip_id).stamp, version)
+        path, entry = self.fetch(clip_id)
+        key = (clip_id, entry.stamp, version)
         with self._cache.use(
             key, lambda: open_session(open_clip(path), backend, progress=progress)
         ) as session:
@@ -89,16 +86,22 @@ class Inference:
             query, reference: see `Session.track`.
 
         Raises:
-            Refusal: no such clip.
+            Refusal: no such clip, or its file was replaced meanwhile.
             EchoKeypointsError: the clip is damaged, or the points do not fit it.
         """
+        path, before = self.fetch(clip_id)
         with self.session(clip_id, progress) as session:
             if task == "sknet":
                 tracking = session.detect()
             else:
                 tracking = session.track(anchors, query=query, reference=reference, progress=progress)
             header = session.header
-        return result_of(header, tracking, sha256=self.digests.of(self._catalogue.file(clip_id)))
+        sha256 = self.digests.of(path)
+        if (
+            self.fetch(clip_id)[1].stamp != before.stamp
+        ):  # the digest would vouch for a file that was not tracked
+            raise Refusal(409, "The clip's file was replaced during the analysis; analyse it again.")
+        return result_of(header, tracking, sha256=sha256)
 
 
 def check_task(task: str, anchors: Sequence[Anchor]) -> str:

@@ -30,8 +30,9 @@ class Cancelled(Exception):
 
 @dataclass(eq=False)
 class Job:
-    """One piece of work: state, how far it is, and what came of it."""
+    """One piece of work: state, how far it is, and what came of it; `clip` is the one whose original it makes."""
 
+    clip: str | None = None
     id: str = field(default_factory=lambda: uuid4().hex)
     state: str = "queued"
     stage: str = "queue"
@@ -79,13 +80,13 @@ class Jobs:
         self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
 
-    def submit(self, work: Work, *, quick: bool = False) -> Job:
+    def submit(self, work: Work, *, quick: bool = False, clip: str | None = None) -> Job:
         """Begin, or queue, a piece of work.
 
         Raises:
             Refusal: 429, too many are waiting.
         """
-        job = Job()
+        job = Job(clip)
         with self._lock:
             self._forget()
             if sum(not other.ended.is_set() for other in self._jobs.values()) >= MOST_WAITING:
@@ -97,6 +98,10 @@ class Jobs:
     def idle(self) -> bool:
         """Tell whether nothing runs or waits."""
         return all(job.ended.is_set() for job in list(self._jobs.values()))
+
+    def clips(self) -> set[str]:
+        """The clips whose originals are being made, or wait for it."""
+        return {job.clip for job in list(self._jobs.values()) if job.clip and not job.ended.is_set()}
 
     def get(self, job_id: str, wait_s: float = 0.0) -> Job:
         """Find a job, and give it some time to end.

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from echo_keypoints.data.phantoms import VALIDATION_SEED
 from echo_keypoints.data.points import read_labels
 from echo_keypoints.results import utc_now
 from lib.catalogue import Catalogue
+from lib.dicomweb_client import ArchiveError
 from lib.labels import FINAL, LabelStore
 from lib.models import ModelRegistry
 from lib.refusal import Refusal
 from lib.runs import Run
+
+logger = logging.getLogger(__name__)
 
 MODELS = {
     "sknet": "fine-tune the detector on the frames that people set",
@@ -36,7 +41,7 @@ OPTIONS = {
     "epoch_items": Option(32, 1, 100_000),
     "batch_size": Option(2, 1, 64),
     "learning_rate": Option(2e-4, 1e-9, 0.1),
-    "seed": Option(0, 0, 2**31 - 1),
+    "seed": Option(0, 0, VALIDATION_SEED - 1),  # the phantom's training hearts begin there
 }
 
 
@@ -64,64 +69,69 @@ class Orders:
             Refusal: 422, there is too little to train or to validate with.
         """
         serving = self._models.serving
-        labelled, everything = self._data()
-        held_out = {patient(clip) for clip in hold_out(list(labelled))}
-        train = labelled if model == "sknet" else everything
-        if all(patient(clip) in held_out for clip in train):
+        labels = self._labels_of_people()
+        train = self._items(labels if model == "sknet" else self._catalogue.entries())
+        labels = {clip: path for clip, path in labels.items() if clip in train}
+        patients = {clip: self._catalogue.patient(clip) for clip in train}
+        held_out = hold_out({patients[clip] for clip in labels})
+        if held_out.issuperset(patients.values()):
             raise Refusal(422, "There are no clips to train with beside those that validate.")
-        for number, item in enumerate(labelled.values()):
+        for number, (clip, path) in enumerate(labels.items()):
             kept = run.folder / "labels" / f"{number:06d}.json"
             kept.parent.mkdir(parents=True, exist_ok=True)
-            kept.write_bytes(Path(item["label"]).read_bytes())
-            item["label"] = str(kept)
+            kept.write_bytes(path.read_bytes())
+            train[clip]["label"] = str(kept)
         order = {
             "model": model,
             "created_utc": utc_now(),
             "parent": serving,
             "parent_folder": str(self._models.files(serving)),
             "options": dict(options),
-            "train": [item for clip, item in train.items() if patient(clip) not in held_out],
-            "validate": [item for clip, item in labelled.items() if patient(clip) in held_out],
+            "train": [item for clip, item in train.items() if patients[clip] not in held_out],
+            "validate": [
+                item for clip, item in train.items() if clip in labels and patients[clip] in held_out
+            ],
         }
         run.write("order", order)
 
-    def _data(self) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
-        """Clips with accepted frames, and all clips: id → item."""
-        everything = {clip: {"image": str(self._catalogue.file(clip))} for clip in self._catalogue.entries()}
-        labelled = {
-            clip_id: {**item, "label": str(path)}
-            for clip_id, item in everything.items()
-            if (path := self._labels.copy(clip_id, FINAL)).is_file() and read_labels(path)
-        }
-        if len({patient(clip_id) for clip_id in labelled}) < 2:
-            raise Refusal(
-                422,
-                "Training needs final labels with landmarks set by a person in two clips of different patients "
-                f"or more, one of them to validate with; there are {len(labelled)} such clips.",
-            )
-        return labelled, everything
+    def _labels_of_people(self) -> dict[str, Path]:
+        """Clips with frames that a person set and accepted: id → label."""
+        paths = {clip: self._labels.copy(clip, FINAL) for clip in self._catalogue.entries()}
+        return {clip: path for clip, path in paths.items() if path.is_file() and read_labels(path)}
+
+    def _items(self, clip_ids: Iterable[str]) -> dict[str, dict[str, str]]:
+        """Id → item, of those clips that can be had."""
+        items: dict[str, dict[str, str]] = {}
+        missing = 0
+        for clip_id in clip_ids:
+            try:
+                items[clip_id] = {"image": str(self._catalogue.file(clip_id))}
+            except (Refusal, ArchiveError):  # one clip must not keep the others from being learnt
+                missing += 1
+        if missing:
+            logger.warning("%d clips cannot be read; the training goes without them", missing)
+        return items
 
 
-def patient(clip_id: str) -> str:
-    """What keeps the clips of a patient together: the first folder, else the clip itself."""
-    return clip_id.split("/")[0]
-
-
-def hold_out(clip_ids: list[str], share: float = VALIDATION_SHARE) -> list[str]:
-    """Choose clips for validation by a hash of the patient: the same ones as clips are added, at least one.
+def hold_out(patients: Collection[str], share: float = VALIDATION_SHARE) -> set[str]:
+    """Choose patients for validation by a hash: the same ones as others are added, at least one.
 
     Args:
-        clip_ids: clips with labels, of two patients or more.
+        patients: who have clips with labels.
         share: of the patients.
+
+    Raises:
+        Refusal: 422, there are less than two.
     """
-
-    def place(clip_id: str) -> float:
-        return zlib.crc32(patient(clip_id).encode()) / 2**32
-
-    lowest, highest = min(map(place, clip_ids)), max(map(place, clip_ids))
-    return [
-        clip_id for clip_id in clip_ids if place(clip_id) == lowest or place(clip_id) < min(share, highest)
-    ]
+    places = {patient: zlib.crc32(patient.encode()) / 2**32 for patient in patients}
+    if len(places) < 2:
+        raise Refusal(
+            422,
+            "Training needs final labels with landmarks set by a person in clips of two different patients or "
+            f"more, one of them to validate with; there are {len(places)} such patients.",
+        )
+    lowest, highest = min(places.values()), max(places.values())
+    return {patient for patient, place in places.items() if place == lowest or place < min(share, highest)}
 
 
 def checked(options: Mapping[str, float]) -> dict[str, float]:
@@ -132,6 +142,6 @@ def checked(options: Mapping[str, float]) -> dict[str, float]:
         if option is None:
             raise Refusal(422, f"There is no option {name}; there are {', '.join(OPTIONS)}.")
         if not isinstance(value, (int, float)) or not option.low <= value <= option.high:
-            raise Refusal(422, f"{name} must be a number from {option.low:g} to {option.high:g}.")
+            raise Refusal(422, f"{name} must be a number from {option.low:.10g} to {option.high:.10g}.")
         values[name] = value
     return {name: value if name == "learning_rate" else int(value) for name, value in values.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -28,6 +29,8 @@ from lib.training import Trainings
 logger = logging.getLogger(__name__)
 
 API = 1
+BATCH = 32
+"""Clips that are analysed by one request, at most."""
 
 
 class Service:
@@ -47,6 +50,7 @@ class Service:
         self.inference = Inference(catalogue, self.models, SessionCache(settings.cache_bytes))
         self.survey = Survey(catalogue.state / "signals", self.inference, self.models, self.jobs.idle)
         self.trainings = Trainings(catalogue, self.labels, self.models, settings)
+        self._batching = threading.Lock()
         repaired = self.labels.repair(sorted(catalogue.entries()))
         if repaired:
             logger.info("%d copies of labels were made anew", repaired)
@@ -207,7 +211,16 @@ class Service:
                 self.save_original(clip_id, document)
             return document
 
-        return self.jobs.submit(work, quick=self.inference.ready(clip_id))
+        return self.jobs.submit(work, quick=self.inference.ready(clip_id), clip=clip_id if save else None)
+
+    def analyse_new(self, task: str) -> dict[str, Any]:
+        """Start the analysis of clips that have no label, but for those under way, and keep the originals."""
+        with self._batching:
+            under_way = self.jobs.clips()
+            entries = sorted(self.catalogue.entries())
+            new = [clip for clip in entries if self.state(clip) == "new" and clip not in under_way]
+            jobs = [self.analyse(task, clip, save=True).id for clip in new[:BATCH]]
+        return {"jobs": jobs, "waiting": len(new) - len(jobs)}
 
     def save_original(self, clip_id: str, document: Mapping[str, Any]) -> Version:
         """Keep what the networks found."""

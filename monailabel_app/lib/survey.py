@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -13,10 +14,16 @@ from pathlib import Path
 from echo_keypoints.errors import EchoKeypointsError
 from echo_keypoints.results import atomic_path
 from echo_keypoints.selection import ClipSignals, clip_signals
+from lib.catalogue import Entry
+from lib.dicomweb_client import ArchiveError
 from lib.inference import Inference
 from lib.models import ModelRegistry
+from lib.refusal import Refusal
 
 logger = logging.getLogger(__name__)
+
+RETRY_S = 60.0
+"""A clip that cannot be had, because its archive is away, is looked at again after this time."""
 
 
 class Survey:
@@ -34,7 +41,7 @@ class Survey:
     ) -> None:
         self._folder, self._inference, self._models, self._idle = folder, inference, models, idle
         self._wanted: list[str] = []
-        self._failed: set[str] = set()
+        self._failed: dict[str, float] = {}  # key → until when it is not looked at again
         self._known: dict[str, ClipSignals] = {}
         self._change = threading.Condition()
         threading.Thread(target=self._work, name="survey", daemon=True).start()
@@ -51,12 +58,13 @@ class Survey:
             while True:
                 keys = {clip_id: self._key(clip_id) for clip_id in clip_ids}
                 found = {clip_id: self._load(key) for clip_id, key in keys.items()}
+                now = time.monotonic()
                 missing = [
                     clip
-                    for clip, signals in found.items()
-                    if signals is None and keys[clip] not in self._failed
+                    for clip, key in keys.items()
+                    if key and found[clip] is None and self._failed.get(key, now) <= now
                 ]
-                left = until - time.monotonic()
+                left = until - now
                 self._wanted = missing
                 self._change.notify_all()
                 if not missing or left <= 0:
@@ -69,33 +77,46 @@ class Survey:
                 while not self._wanted:
                     self._change.wait()
                 clip_id = self._wanted.pop(0)
-                key = self._key(clip_id)
             while not self._idle():
                 time.sleep(0.05)
-            signals = self._look(clip_id)
+            retry_s = self._look(clip_id)
+            key = self._key(clip_id)
             with self._change:
-                if signals is None:
-                    self._failed.add(key)
-                else:
-                    self._keep(key, signals)
+                if retry_s and key:
+                    self._failed[key] = time.monotonic() + retry_s
                 self._change.notify_all()
 
-    def _look(self, clip_id: str) -> ClipSignals | None:
+    def _look(self, clip_id: str) -> float:
+        """Keep the signals of a clip, or tell after how many seconds to look at it again."""
         try:
+            # Fetched first: the key of an archive's clip changes when its file is here.
+            key = self._key_of(self._inference.fetch(clip_id)[1])
             with self._inference.session(clip_id, lambda *_: None) as session:
-                return clip_signals(session, session.track())
+                signals = clip_signals(session, session.track())
+            with self._change:
+                self._keep(key, signals)
+            return 0.0
+        except (Refusal, ArchiveError):
+            return RETRY_S
         except EchoKeypointsError:
-            return None
+            return math.inf
         except Exception:  # a clip that breaks something must not end the survey of the others
             logger.exception("a clip could not be surveyed")
-            return None
+            return math.inf
 
-    def _key(self, clip_id: str) -> str:
-        entry = self._inference.entry(clip_id)
-        text = f"{clip_id}\n{entry.stamp}\n{self._models.serving}"
+    def _key(self, clip_id: str) -> str | None:
+        try:
+            return self._key_of(self._inference.entry(clip_id))
+        except Refusal:
+            return None  # it is gone
+
+    def _key_of(self, entry: Entry) -> str:
+        text = f"{entry.id}\n{entry.stamp}\n{self._models.serving}"
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
-    def _load(self, key: str) -> ClipSignals | None:
+    def _load(self, key: str | None) -> ClipSignals | None:
+        if key is None:
+            return None
         if key not in self._known:
             try:
                 document = json.loads((self._folder / f"{key}.json").read_text(encoding="utf-8"))

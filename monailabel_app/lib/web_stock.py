@@ -153,9 +153,7 @@ def stock_router(service: Service, label_app: Any) -> APIRouter:
         "/batch/infer/{model}", summary="Analyse all clips that have no label, and keep the originals"
     )
     def batch(model: str) -> dict[str, Any]:
-        new = [clip["id"] for clip in service.clips() if clip["state"] == "new"]
-        jobs = [service.analyse(model, clip_id, save=True).id for clip_id in new[:32]]
-        return {"jobs": jobs, "waiting": max(0, len(new) - len(jobs))}
+        return service.analyse_new(model)
 
     @router.get("/train/", summary="How the training does")
     def training() -> dict[str, Any]:

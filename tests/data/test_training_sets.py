@@ -9,7 +9,7 @@ from PIL import Image
 
 from echo_keypoints.data.augment import random_view
 from echo_keypoints.data.clips import ClipWindows, LabelledFrames, model_clip
-from echo_keypoints.data.folders import clip_items, find_clips, labelled
+from echo_keypoints.data.folders import clip_files, clip_items, find_clips, labelled
 from echo_keypoints.data.pairs import FramePairs
 from echo_keypoints.data.phantoms import (
     TEST_SEED,
@@ -116,6 +116,27 @@ def test_labels_are_beside_the_clip_or_where_monai_label_keeps_them(tmp_path):
     assert find_labels(clip) == final
     (tmp_path / "a.csv").touch()
     assert find_labels(clip) == tmp_path / "a.csv"
+
+
+def test_labels_of_a_patients_folder_are_where_the_label_server_writes_them(tmp_path, monkeypatch):
+    other, clip = tmp_path / "clip.dcm", tmp_path / "pat1" / "rest" / "clip.dcm"
+    final = tmp_path / "labels" / "final" / "pat1" / "rest" / "clip.dcm.json"
+    final.parent.mkdir(parents=True)
+    final.touch()
+    assert find_labels(clip) == final and find_labels(other) is None
+    clip.parent.mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "pat1")
+    assert find_labels(Path("rest/clip.dcm")) == final
+    assert find_labels(Path(".")) is None  # a folder of stills, from inside
+    (clip.parent / "clip.json").touch()  # beside it goes first
+    assert find_labels(clip) == clip.parent / "clip.json"
+
+
+def test_links_to_folders_are_not_followed(tmp_path):
+    (tmp_path / "p1").mkdir()
+    (tmp_path / "p1" / "a.npz").touch()
+    (tmp_path / "p1" / "back").symlink_to(tmp_path, target_is_directory=True)
+    assert clip_files(tmp_path) == [tmp_path / "p1" / "a.npz"]
 
 
 # ---- folders

@@ -8,6 +8,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import numpy as np
@@ -159,6 +160,7 @@ def test_eight_clients_at_once_get_their_own_results_and_info_answers(server: Se
     alone = {clip: server.client().infer("trnet", clip).points_px for clip in CLIPS}
     _add_sample(server, "cold.dcm")
     waits: list[float] = []
+    took: list[float] = []
     done = threading.Event()
 
     def watch() -> None:
@@ -174,11 +176,10 @@ def test_eight_clients_at_once_get_their_own_results_and_info_answers(server: Se
     def work(number: int) -> tuple[str, int, np.ndarray]:
         clip, frame = CLIPS[number % 4], number
         anchor = Anchor(frame, alone[clip][frame] + number)
-        return (
-            clip,
-            number,
-            server.client(f"reader {number}").infer("refine", clip, anchors=[anchor]).points_px,
-        )
+        started = time.monotonic()
+        result = server.client(f"reader {number}").infer("refine", clip, anchors=[anchor])
+        took.append(time.monotonic() - started)
+        return clip, number, result.points_px
 
     with ThreadPoolExecutor(9) as pool:
         cold = pool.submit(server.client().infer, "trnet", "long/cold.dcm")
@@ -188,22 +189,36 @@ def test_eight_clients_at_once_get_their_own_results_and_info_answers(server: Se
     watcher.join()
     for clip, number, points in answers:
         np.testing.assert_allclose(points[number], alone[clip][number] + number, atol=1e-3)
-    assert np.quantile(waits, 0.95) < 0.5, waits
+    # Who only asks never waits for an analysis of somebody else, however slow the machine is.
+    assert np.quantile(waits, 0.95) < min(took), (waits, took)
 
 
 def test_refinement_of_a_ready_clip_is_interactive(server: Server) -> None:
-    """Under half a second of both cores for a cine of 64 frames: in CPU time, which no other load can spoil."""
+    """A small part of the CPU time of the first analysis, which reads and detects too."""
     client = server.client()
     _add_sample(server, "sample.dcm")
     assert client.clip("long/sample.dcm").frame_count == 60
-    result = client.infer("trnet", "long/sample.dcm")
     process = psutil.Process(server.process.pid)  # type: ignore[union-attr]
     spent = []
+    anchors: list[Anchor] = []
     for frame in (10, 20, 30, 40):
         before = sum(process.cpu_times()[:2])
-        client.infer("refine", "long/sample.dcm", anchors=[Anchor(frame, result.points_px[frame] + 2)])
+        result = client.infer("refine" if anchors else "trnet", "long/sample.dcm", anchors=anchors)
         spent.append(sum(process.cpu_times()[:2]) - before)
-    assert min(spent) / 2 * 64 / 60 < 0.5, spent
+        anchors = [Anchor(frame, result.points_px[frame] + 2)]
+    first, *again = spent
+    assert min(again) < first / 4, spent
+
+
+def test_a_clip_that_is_deleted_is_gone_at_once(server: Server) -> None:
+    client = server.client()
+    _add_sample(server, "gone.dcm")
+    assert client.clip("long/gone.dcm").frame_count == 60
+    (Path(server.studies) / "long/gone.dcm").unlink()
+    for address in ("clip", "clip/digest", "clip/file"):
+        with pytest.raises(HTTPError) as caught:
+            urlopen(f"{server.url}/echo/{address}?id=long/gone.dcm", timeout=30)
+        assert caught.value.code == 404
 
 
 def test_an_analysis_can_be_cancelled(server: Server) -> None:

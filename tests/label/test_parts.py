@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -18,18 +19,25 @@ from serving import APP, SAMPLE
 sys.path.insert(0, str(APP))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from echo_keypoints.cli.simulate import write_clip
 from echo_keypoints.data.simulation import simulate_clip
+from echo_keypoints.data.sources import clips, labelled_frames
 from echo_keypoints.results import to_document
 from echo_keypoints.tracking import Anchor
 from example_results import make_header, make_result
+from lib import catalogue as catalogue_module
 from lib.catalogue import FolderCatalogue
+from lib.inference import Inference
 from lib.jobs import Jobs
 from lib.labels import LabelStore, check_annotator
 from lib.locks import Locks
+from lib.models import ModelRegistry
+from lib.orders import OPTIONS, checked
 from lib.refusal import Refusal
 from lib.scoring import score_labels
 from lib.sessions import SessionCache
 from lib.settings import Settings, SettingsError, read_tokens
+from lib.survey import Survey
 from lib.versions import pins, problem
 from start import command
 
@@ -198,6 +206,86 @@ def test_links_out_of_the_folder_and_state_are_no_clips(tmp_path: Path) -> None:
     assert list(catalogue.entries()) == ["a.dcm"]
     with pytest.raises(Refusal):
         catalogue.file("../secret.dcm")
+
+
+@pytest.mark.parametrize("ending", [".txt", ".md", ".lock", ".JSON", ".csv", ".pt"])
+def test_a_name_that_no_clip_has_is_refused_before_the_file_is_kept(tmp_path: Path, ending: str) -> None:
+    studies, part = tmp_path / "studies", tmp_path / f"part{ending}"
+    studies.mkdir()
+    part.write_bytes(SAMPLE.read_bytes())
+    with pytest.raises(Refusal, match=f"heart{ending} has an ending") as caught:
+        FolderCatalogue(studies).add(f"heart{ending}", part)
+    assert caught.value.status == 422 and list(studies.iterdir()) == []
+
+
+def test_a_link_back_to_its_own_folder_makes_no_clip_twice(tmp_path: Path) -> None:
+    (tmp_path / "pat1").mkdir()
+    (tmp_path / "pat1/a.dcm").write_bytes(SAMPLE.read_bytes())
+    (tmp_path / "pat1/again").symlink_to(tmp_path, target_is_directory=True)
+    assert list(FolderCatalogue(tmp_path).entries()) == ["pat1/a.dcm"]
+
+
+def small_clip(path: Path, seed: int, frame_count: int = 4) -> Path:
+    write_clip(simulate_clip(seed, frame_count=frame_count, fps=24), path)
+    return path
+
+
+def analyses_of(studies: Path, state: Path) -> tuple[Inference, ModelRegistry]:
+    models = ModelRegistry(state / "models", Settings(engine="onnx", threads=1))
+    return Inference(FolderCatalogue(studies, state), models, SessionCache(1 << 30)), models
+
+
+def test_a_replaced_clip_is_the_new_one_and_a_deleted_one_is_gone_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalogue_module, "SETTLE_S", 1e9)  # no look at the folder comes to the rescue
+    studies = tmp_path / "studies"
+    studies.mkdir()
+    path = small_clip(studies / "a.npz", 1)
+    inference, _ = analyses_of(studies, tmp_path / "state")
+    old = inference.run("sknet", "a.npz", lambda *_: None)
+    small_clip(path, 2, frame_count=5)
+    new = inference.run("sknet", "a.npz", lambda *_: None)
+    assert (old.clip.frame_count, new.clip.frame_count) == (4, 5) and old.clip_sha256 != new.clip_sha256
+    assert inference.entry("a.npz").bytes == path.stat().st_size
+
+    def replace(stage: str, done: int, total: int) -> None:
+        shutil.copyfile(other, path)
+
+    other, before = small_clip(tmp_path / "b.npz", 3), small_clip(path, 4)
+    assert before.is_file()
+    with pytest.raises(Refusal, match="replaced during the analysis"):
+        inference.run("sknet", "a.npz", replace)
+    path.unlink()
+    for ask in (inference.entry, inference.fetch, lambda _: inference.digests.of(path)):
+        with pytest.raises(Refusal) as caught:
+            ask("a.npz")
+        assert caught.value.status == 404
+
+
+def test_the_survey_lives_on_when_a_clip_vanishes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue_module, "SETTLE_S", 0.0)
+    studies, free = tmp_path / "studies", threading.Event()
+    studies.mkdir()
+    for number, name in enumerate("abc"):
+        small_clip(studies / f"{name}.npz", number)
+    inference, models = analyses_of(studies, tmp_path / "state")
+    survey = Survey(tmp_path / "signals", inference, models, free.is_set)
+    assert not any(survey.signals(["a.npz", "b.npz"]).values())  # the first one waits, the second one is next
+    (studies / "b.npz").unlink()
+    inference._catalogue.entries()
+    free.set()
+    assert survey.signals(["c.npz"], wait_s=120)["c.npz"] is not None
+    found = survey.signals(["a.npz", "b.npz", "c.npz"], wait_s=120)
+    assert found["b.npz"] is None and found["a.npz"] is not None
+
+
+def test_every_seed_that_is_accepted_gives_hearts_to_train_on() -> None:
+    highest = int(OPTIONS["seed"].high)
+    assert checked({"seed": highest})["seed"] == highest
+    assert all(len(source("train", seed=highest)) > 0 for source in (labelled_frames, clips))
+    with pytest.raises(Refusal, match=f"from 0 to {highest}"):
+        checked({"seed": highest + 1})
 
 
 def test_settings_and_tokens(tmp_path: Path) -> None:

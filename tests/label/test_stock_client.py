@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from monailabel.client import MONAILabelClient
 from serving import APP, CLIPS, SAMPLE, Server
 
@@ -63,6 +65,24 @@ def test_upload_and_errors(server: Server, tmp_path: Path) -> None:
         text = tmp_path / "label.json"
         text.write_text("no json")
         client.save_label(CLIPS[1], str(text))
+
+
+def test_a_batch_that_is_asked_for_again_goes_on_with_other_clips(server: Server) -> None:
+    def batch() -> dict[str, Any]:
+        answer = requests.post(f"{server.url}/batch/infer/trnet", timeout=60)
+        answer.raise_for_status()
+        return dict(answer.json())
+
+    client = server.client()
+    new = [clip.id for clip in client.clips() if clip.state == "new"]
+    first, second = batch(), batch()
+    assert len(first["jobs"]) == len(new) > 1 and first["waiting"] == 0
+    assert second == {"jobs": [], "waiting": 0}
+    until = time.monotonic() + 300
+    while any(clip.state == "new" for clip in client.clips()):
+        assert time.monotonic() < until
+        time.sleep(0.3)
+    assert all(len(client.clip(clip).versions) == 1 for clip in new)
 
 
 def test_the_guides_own_script_runs_as_it_is_printed(server: Server) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
+from pydicom.uid import generate_uid
 from serving import SAMPLE, Server
 
 from echo_keypoints.label_client import LabelServerError
@@ -79,3 +82,17 @@ def test_a_clip_is_sent_under_a_name_without_meaning_and_only_once(server: Serve
         first = methods.table["server_upload"](request, quiet)
         assert "phantom" not in first["clip_id"]
         assert methods.table["server_upload"](request, quiet) == first
+
+
+@pytest.mark.parametrize("name", ["IM_0001", "1.2.840.Doe", "heart.txt"])
+def test_dicom_of_any_name_can_be_sent(server: Server, tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    data = pydicom.dcmread(SAMPLE)
+    data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=[name])
+    data.save_as(path)
+    connection = {"url": server.url, "annotator": "anna", "token": None}
+    with Methods() as methods:
+        request = {"connection": connection, "clip": {"path": str(path)}}
+        sent = methods.table["server_upload"](request, quiet)
+        assert re.fullmatch(r"clip-[0-9a-f]{16}\.dcm", sent["clip_id"])
+        assert methods.table["server_upload"](request, quiet) == sent

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from echo_keypoints.errors import ResultError
 from echo_keypoints.label_client import (
     ConflictError,
     LabelClient,
@@ -23,6 +24,7 @@ from echo_keypoints.label_client import (
     TaskFailedError,
     UnreachableError,
 )
+from echo_keypoints.label_client.transport import Transport
 from echo_keypoints.results import to_document
 from echo_keypoints.tracking import Anchor
 from example_results import make_result
@@ -180,6 +182,20 @@ def test_download_checks_what_came_and_keeps_what_is_there(server: _Server, tmp_
         path = client.download_clip("a/heart.dcm", tmp_path / "new")
         assert path.read_bytes() == b"nine byte" and path.name == "heart.dcm"
     assert sum("/echo/clip/file" in request[1] for request in server.requests) == 1
+
+
+def test_a_file_that_cannot_be_written_is_no_fault_of_the_server(server: _Server, tmp_path: Path) -> None:
+    server.script(("GET /echo/clip", 200, CLIP), ("GET /echo/clip/file", 200, b"nine byte"))
+    transport = Transport(server.url)
+    with pytest.raises(FileNotFoundError):
+        transport.download("/echo/clip/file", {}, tmp_path / "nowhere/part")
+    assert server.requests == []  # nothing is fetched that cannot be kept
+    if Path("/dev/full").exists():
+        with pytest.raises(OSError, match="No space left"):
+            transport.download("/echo/clip/file", {}, Path("/dev/full"))
+    (tmp_path / "file").touch()
+    with pytest.raises(ResultError, match="cannot write to the folder file"):
+        LabelClient(server.url).download_clip("a/heart.dcm", tmp_path / "file")
 
 
 @pytest.mark.parametrize("name", ["../heart.dcm", "/etc/heart.dcm", ".bashrc", ""])

@@ -49,17 +49,23 @@ def clip_files(folder: Path) -> list[Path]:
     """List files that may be clips, and folders of stills, in the order of their names; none is opened.
 
     Args:
-        folder: searched at any depth, but for labels, results and hidden files.
+        folder: searched at any depth, but for labels, results and hidden files. Links to folders are not followed:
+            one that leads back would make a clip many.
     """
     found: list[Path] = []
     for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.suffix.lower() in _NOT_CLIPS:
+        if not may_be_clip(path.name) or (path.is_symlink() and path.is_dir()):
             continue
         if not path.is_dir() or _is_still_sequence(path):
             found.append(path)
         elif path.name != "labels" and not (path / RESULT_NAME).is_file():
             found.extend(clip_files(path))
     return found
+
+
+def may_be_clip(name: str) -> bool:
+    """Tell by its name whether a file may be a clip: not hidden, and no ending of labels, notes or weights."""
+    return not name.startswith(".") and Path(name).suffix.lower() not in _NOT_CLIPS
 
 
 def clip_items(dataset_dir: str | None, part: str, validation_share: float = 0.2) -> list[Item] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,10 @@ Labels = dict[int, NDArray[np.float64]]
 """Frame, from 0 → points ``(4, 2)`` in original pixels, NaN where a landmark was not set."""
 
 
+FOLDERS_ABOVE = 8
+"""So many folders, from the clip upwards, may be that of a Label server."""
+
+
 class LabelError(EchoKeypointsError):
     """A file of labels is damaged or of another kind."""
 
@@ -26,15 +30,18 @@ def find_labels(clip: Path) -> Path | None:
     """Find the labels of a clip.
 
     They are beside it under its stem, ``.json`` or ``.csv``, or where a Label server keeps those that a person
-    submitted: ``labels/final``, under its stem or its whole name.
+    submitted: ``labels/final`` of its folder or one above, by the way from there, under its stem or its whole name.
     """
-    names = (
-        f"{clip.stem}.json",
-        f"{clip.stem}.csv",
-        f"labels/final/{clip.stem}.json",
-        f"labels/final/{clip.name}.json",
-    )
-    return next((path for name in names if (path := clip.parent / name).is_file()), None)
+    beside = [clip.parent / f"{clip.stem}{ending}" for ending in (".json", ".csv")]
+    return next((path for path in (*beside, *_submitted(clip)) if path.is_file()), None)
+
+
+def _submitted(clip: Path) -> Iterator[Path]:
+    """Where the label of a clip may be: ``labels/final/pat1/clip.dcm.json`` of the folder that holds ``pat1``."""
+    for folder in clip.absolute().parents[:FOLDERS_ABOVE]:
+        label = folder / "labels/final" / clip.absolute().relative_to(folder)
+        yield label.with_suffix(".json")
+        yield label.with_name(f"{label.name}.json")
 
 
 def read_labels(path: Path) -> Labels:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from echo_keypoints.errors import ResultError
 from echo_keypoints.label_client.errors import TaskFailedError, UnreachableError
 from echo_keypoints.label_client.records import (
     ClipRecord,
@@ -90,22 +91,32 @@ class LabelClient:
 
         Returns:
             Its path: `folder`, and the name that the file has on the server.
+
+        Raises:
+            ResultError: the folder cannot be written to.
         """
         clip = self.clip(clip_id)
         name = Path(clip.source).name
         if not name or name != clip.source or name.startswith("."):
             raise UnreachableError("The server gave a name that is no file name; the clip was not fetched.")
-        target = Path(folder) / name
+        try:
+            return self._download(clip, Path(folder) / name, progress)
+        except OSError as error:
+            raise ResultError(
+                f"{name}: cannot write to the folder {Path(folder).name} ({error.strerror or error})."
+            ) from error
+
+    def _download(self, clip: ClipRecord, target: Path, progress: Progress | None) -> Path:
         told = (lambda done, total: progress("download", done, total)) if progress else None
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_file() and target.stat().st_size == clip.bytes:
-            known = self._http.json("GET", "/echo/clip/digest", {"id": clip_id})["sha256"]
+            known = self._http.json("GET", "/echo/clip/digest", {"id": clip.id})["sha256"]
             if known == file_digest(target):
                 return target
         with atomic_path(target) as part:
-            headers = self._http.download("/echo/clip/file", {"id": clip_id}, part, told)
+            headers = self._http.download("/echo/clip/file", {"id": clip.id}, part, told)
             if headers.get("etag", "").strip('"') != file_digest(part):
-                raise UnreachableError(f"{name} was damaged on its way; fetch it again.")
+                raise UnreachableError(f"{target.name} was damaged on its way; fetch it again.")
         return target
 
     def upload_clip(self, path: str | Path, *, name: str | None = None) -> ClipRecord:

@@ -70,7 +70,7 @@ class Transport:
         data = None if body is None else json.dumps(body, allow_nan=False).encode()
         headers = {"Content-Type": "application/json"} if data is not None else {}
         with self._response(method, path, query, data, headers, extra_wait_s) as response:
-            return _parsed(response.read())
+            return _parsed(self._read(response))
 
     def download(
         self,
@@ -91,15 +91,16 @@ class Transport:
 
         Raises:
             LabelServerError: see `errors`; also when the connection ends too early.
+            OSError: the file cannot be written.
         """
-        with self._response("GET", path, query, None, {}) as response:
+        # The file first: nothing is fetched that cannot be kept.
+        with target.open("wb") as stream, self._response("GET", path, query, None, {}) as response:
             total, done = int(response.getheader("Content-Length") or 0), 0
-            with target.open("wb") as stream:
-                while block := response.read(BLOCK):
-                    stream.write(block)
-                    done += len(block)
-                    if progress:
-                        progress(done, total)
+            while block := self._read(response, BLOCK):
+                stream.write(block)
+                done += len(block)
+                if progress:
+                    progress(done, total)
             if total and done != total:
                 raise UnreachableError(f"The download ended after {done} of {total} bytes; try again.")
             return {name.lower(): value for name, value in response.getheaders()}
@@ -113,7 +114,7 @@ class Transport:
         """
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(source.stat().st_size)}
         with source.open("rb") as stream, self._response("PUT", path, query, stream, headers) as response:
-            return _parsed(response.read())
+            return _parsed(self._read(response))
 
     @contextmanager
     def _response(
@@ -129,20 +130,32 @@ class Transport:
         target = quote(self._base + path) + (f"?{urlencode(given)}" if given else "")
         connection = self._kind(self._host, self._port, timeout=self.timeout_s + extra_wait_s)
         try:
-            with suppress(BrokenPipeError, ConnectionResetError):  # it refused before it had read all: why?
-                connection.request(method, target, body=body, headers={**self._headers, **headers})
-            response = connection.getresponse()
-            if response.status >= 300:
-                raise _error(response.status, response.read(BLOCK))
+            with self._network():
+                # When it refuses before it has read all, its answer says why.
+                with suppress(BrokenPipeError, ConnectionResetError):
+                    connection.request(method, target, body=body, headers={**self._headers, **headers})
+                response = connection.getresponse()
+                if response.status >= 300:
+                    raise _error(response.status, response.read(BLOCK))
             yield response
+        finally:
+            connection.close()
+
+    def _read(self, response: HTTPResponse, most: int | None = None) -> bytes:
+        with self._network():
+            return response.read(most)
+
+    @contextmanager
+    def _network(self) -> Iterator[None]:
+        """Tell what goes wrong inside as an error of the network; nothing else happens there."""
+        try:
+            yield
         except TimeoutError as error:
             raise UnreachableError(f"The server at {self.url} does not answer in time; try again.") from error
         except (OSError, HTTPException) as error:
             raise UnreachableError(
                 f"No Label server can be reached at {self.url} ({type(error).__name__}); is it running?"
             ) from error
-        finally:
-            connection.close()
 
 
 def _error(status: int, content: bytes) -> LabelServerError:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from echo_keypoints.label_client import LabelClient, RemoteSession
+from echo_keypoints.readers.sniff import sniff
 from echo_keypoints.results import AnalysisResult
 
 Progress = Callable[[str, int, int], None]
@@ -81,10 +82,15 @@ def upload(params: dict[str, Any], path: Path, sha256: str) -> dict[str, Any]:
         ``{"clip_id", "version"}``; of the clip that is there already, where it is.
     """
     client = connect(params["connection"])
-    name = f"clip-{sha256[:_NAME_DIGITS]}{path.suffix.lower()}"
-    known = next((clip for clip in client.clips() if clip.source == name), None)
-    clip = known or client.upload_clip(path, name=name)
+    name = f"clip-{sha256[:_NAME_DIGITS]}"
+    known = next((clip for clip in client.clips() if Path(clip.source).stem == name), None)
+    clip = known or client.upload_clip(path, name=name + _ending(path))
     return {"clip_id": clip.id, "version": clip.version}
+
+
+def _ending(path: Path) -> str:
+    """An ending for the server. What follows a dot in the name of a DICOM file may be anything, or missing."""
+    return ".dcm" if sniff(path) == "dicom" else path.suffix.lower() or ".clip"
 
 
 def submit(params: dict[str, Any], result: AnalysisResult) -> dict[str, Any]:
