@@ -53,7 +53,7 @@ def test_a_bright_scatterer_at_a_landmark_shows_up_at_the_landmark(seed):
         marked[row, column] = 1e5  # thickening spreads the mark: its middle stays the brightest
         for time_s in times:
             phantom._tissue.scatterers[:] = marked
-            bright = beamformer.envelope(phantom._echoes(float(time_s), rng), rng)
+            bright = beamformer.envelope(phantom._echoes(float(time_s)), rng)
             sample, beam = np.unravel_index(bright.argmax(), bright.shape)
             expected = beamformer.scanner.plane_to_polar(*phantom.points_mm(float(time_s))[index])
             mm_per_sample = beamformer.scanner.depth_mm / beamformer.scanner.samples
