@@ -112,17 +112,22 @@ class Worklist:
     def __init__(self, output: Path) -> None:
         with usable(output):
             self._base = sqlite3.connect(output / WORKLIST_NAME, timeout=30, isolation_level=None)
+            try:
+                self._prepare()
+            except BaseException:
+                self._base.close()
+                raise
+
+    def _prepare(self) -> None:
         try:
             (version,) = self._base.execute("PRAGMA user_version").fetchone()
             if version not in (0, _VERSION):
                 raise ResultError(f"{WORKLIST_NAME} is of another version; choose another output folder.")
             self._base.execute(_SCHEMA)
             self._base.execute(f"PRAGMA user_version = {_VERSION}")
-        except (sqlite3.DatabaseError, ResultError) as error:
-            self._base.close()
-            with usable(output):
-                if isinstance(error, (sqlite3.OperationalError, ResultError)):
-                    raise
+        except sqlite3.OperationalError:  # it cannot be read or written, which is no damage
+            raise
+        except sqlite3.DatabaseError as error:
             raise ResultError(f"{WORKLIST_NAME} is damaged ({error}); delete it and start again.") from error
 
     def __enter__(self) -> Worklist:

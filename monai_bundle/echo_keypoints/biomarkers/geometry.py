@@ -10,10 +10,11 @@ from echo_keypoints.biomarkers.patient import Patient
 LVMI_LIMIT = {"M": 115.0, "F": 95.0}
 """Left-ventricular hypertrophy is above this LV mass / BSA in g/m² (linear method, Lang 2015)."""
 
-ADULT_YEARS = 18.0
-
 RWT_LIMIT = 0.42
 """Walls are relatively thick above this (Lang 2015)."""
+
+ADULT_YEARS = 18.0
+"""The limits are for patients of this age or more (Lang 2015)."""
 
 _CLASSES = {
     (False, False): "normal geometry",

@@ -75,6 +75,7 @@ class Session:
     chunk: int
     _cleaned: NDArray[np.float64] = field(init=False, repr=False)
     _motion: Motion = field(init=False, repr=False)
+    _pace: Pace = field(init=False, repr=False)
     _last: _Automatic | None = field(default=None, init=False, repr=False)
     _runs: dict[tuple[Any, ...], NDArray[np.float64]] = field(default_factory=dict, init=False, repr=False)
 
@@ -82,6 +83,7 @@ class Session:
         seen = self.detections
         self._cleaned = robust_detections(seen.points, seen.peak)
         self._motion = Motion(self.backend, self.spool, self._cleaned)
+        self._pace = Pace(self.header.frame_times_s, self.spool.repeats)
 
     def track(
         self,
@@ -345,7 +347,7 @@ class Session:
     def _agreed(
         self, points: NDArray[np.float64], pins: NDArray[np.float64], trust: float
     ) -> NDArray[np.float64]:
-        return agreed(self._motion, points, pins, trust, Pace(self.header.frame_times_s, self.spool.repeats))
+        return agreed(self._motion, points, pins, trust, self._pace)
 
     def _placed(self, points: NDArray[np.float64], pins: NDArray[np.float64], placement: bool) -> Placement:
         """The track after the second look, if there is one; else the detector's points stand for what is seen."""
