@@ -1,4 +1,4 @@
-"""What a person may change in a result: landmarks, beats, the view, the patient.
+"""What a person may change in a result: landmarks, beats, the view, the scale, the patient.
 
 Every change gives a new result that is measured anew, with one more entry in its audit trail (who, when, what it
 was, what it is, why). Originals are kept: the tracks before any anchor in `automatic_px`, the frames of a beat as
@@ -192,6 +192,28 @@ def set_view(result: AnalysisResult, plax: bool, *, who: str, reason: str) -> An
     entry = _entry("view", view.get("decision"), decision, who, reason)
     quality = {**result.quality, "view": {**view, "decision": decision}}
     return measure(result.amended(entry, quality=quality))
+
+
+def set_scale(
+    result: AnalysisResult, spacing_mm: tuple[float, float], source: str, *, who: str, reason: str
+) -> AnalysisResult:
+    """Give the clip a scale that a person measured; lengths and indices follow.
+
+    Args:
+        result: before.
+        spacing_mm: ``(sx, sy)`` mm per pixel along x and y.
+        source: how it was measured, in words.
+        who, reason: for the audit trail.
+
+    Raises:
+        QueryError: the scale is not two positive numbers, or nobody is named.
+    """
+    spacing = (float(spacing_mm[0]), float(spacing_mm[1]))
+    if not all(np.isfinite(spacing)) or min(spacing) <= 0:
+        raise QueryError("The scale must be two positive numbers, in mm per pixel.")
+    entry = _entry("scale", result.clip.spacing_mm, spacing, who, reason)
+    clip = replace(result.clip, spacing_mm=spacing, spacing_source=source)
+    return measure(result.amended(entry, clip=clip))
 
 
 def mark_reviewed(result: AnalysisResult, *, who: str, reason: str = "") -> AnalysisResult:

@@ -53,7 +53,8 @@ def save_result(result: AnalysisResult, path: str | Path) -> None:
     path = Path(path)
     if path.exists():
         old = load_result(path)
-        _check_same_clip(old, result, path.name)
+        if problem := _of_another_clip(old, result.clip.source, result.clip_sha256, path.name):
+            raise ResultError(problem)
         if result.audit[: len(old.audit)] != old.audit:
             raise ResultError(
                 f"{path.name} has audit entries that would be lost; load it and amend it instead."
@@ -103,24 +104,17 @@ def claim_folder(
         folder.mkdir(parents=True, exist_ok=True)
         if not _files(folder):
             return folder, None
-        if not (folder / RESULT_NAME).exists():
+        problem = f"{source}: the folder {folder.name} holds other files; choose another output folder."
+        if (folder / RESULT_NAME).exists():
+            try:
+                old = load_result(folder)
+            except ResultError as error:
+                problem, set_aside = str(error), set_aside or overwrite
+            else:
+                problem = _of_another_clip(old, source, sha256, f"{source}: the folder {folder.name}")
+        if problem:
             if not set_aside:
-                raise ResultError(
-                    f"{source}: the folder {folder.name} holds other files; choose another output folder."
-                )
-            return _set_aside(folder), None
-        try:
-            old = load_result(folder)
-        except ResultError:
-            if not (overwrite or set_aside):
-                raise
-            return _set_aside(folder), None
-        if old.clip.source != source or old.clip_sha256 != sha256:
-            if not set_aside:
-                raise ResultError(
-                    f"{source}: the folder {folder.name} holds results of another clip ({old.clip.source}); "
-                    "choose another output folder."
-                )
+                raise ResultError(problem)
             return _set_aside(folder), None
     except OSError as error:
         raise ResultError(
@@ -145,11 +139,11 @@ def _set_aside(folder: Path) -> Path:
     return folder
 
 
-def _check_same_clip(old: AnalysisResult, new: AnalysisResult, name: str) -> None:
-    if (old.clip.source, old.clip_sha256) != (new.clip.source, new.clip_sha256):
-        raise ResultError(
-            f"{name} holds the result of another clip ({old.clip.source}); choose another output folder."
-        )
+def _of_another_clip(old: AnalysisResult, source: str, sha256: str | None, where: str) -> str:
+    """Say so, if that is what `old` is; else nothing."""
+    if (old.clip.source, old.clip_sha256) == (source, sha256):
+        return ""
+    return f"{where} holds results of another clip ({old.clip.source}); choose another output folder."
 
 
 def _refuse_constant(text: str) -> float:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from echo_keypoints import editing
-from echo_keypoints.biomarkers import Patient, measure
+from echo_keypoints.biomarkers import Patient
 from echo_keypoints.errors import QueryError
-from echo_keypoints.results import AnalysisResult, AuditEntry, plain, utc_now
+from echo_keypoints.results import AnalysisResult
 from echo_keypoints.tracking.track import Retrackable
 
 _BEAT_VALUES = ("ed_frame", "es_frame", "next_ed_frame", "es_is_avc")
@@ -74,7 +74,7 @@ def apply_edit(result: AnalysisResult, edit: Edit, session: Retrackable | None) 
     if edit.kind == "patient":
         return editing.set_patient(result, Patient(**values), who=who, reason=reason)
     if edit.kind == "scale":
-        return set_scale(result, values["spacing_mm"], str(values["source"]), who=who, reason=reason)
+        return editing.set_scale(result, values["spacing_mm"], str(values["source"]), who=who, reason=reason)
     raise QueryError(f"There is no change of the kind {edit.kind!r}.")
 
 
@@ -91,25 +91,3 @@ def _moved(result: AnalysisResult, edit: Edit, session: Retrackable) -> Analysis
     for frame in frames:
         result = editing.clear_landmarks(result, session, frame, who=who, reason=reason)
     return result
-
-
-def set_scale(
-    result: AnalysisResult, spacing_mm: tuple[float, float], source: str, *, who: str, reason: str
-) -> AnalysisResult:
-    """Give the clip a scale that a person measured; lengths and indices follow.
-
-    Args:
-        result: before.
-        spacing_mm: ``(sx, sy)`` mm per pixel along x and y.
-        source: how it was measured, in words.
-        who, reason: for the audit trail.
-
-    Raises:
-        QueryError: the scale is not two positive numbers.
-    """
-    spacing = (float(spacing_mm[0]), float(spacing_mm[1]))
-    if not all(np.isfinite(spacing)) or min(spacing) <= 0:
-        raise QueryError("The scale must be two positive numbers, in mm per pixel.")
-    entry = AuditEntry(who, utc_now(), "scale", plain(result.clip.spacing_mm), plain(spacing), reason)
-    clip = replace(result.clip, spacing_mm=spacing, spacing_source=source)
-    return measure(result.amended(entry, clip=clip))

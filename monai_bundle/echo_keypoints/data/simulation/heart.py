@@ -106,8 +106,8 @@ class Heart:
 
     @property
     def landmark_u(self) -> float:
-        """Where along the axis the landmarks lie: below the leaflets' tips (ASE 2015), which reach furthest when they
-        point along the axis."""
+        """Where along the axis the landmarks lie, but for the warp (`measuring_line`): below the leaflets' tips (ASE
+        2015), which reach furthest when they point along the axis."""
         return self.base_length - self.anterior_leaflet - BELOW_TIPS
 
     def cavity(self, u: FloatArray, side: int) -> FloatArray:
@@ -184,16 +184,16 @@ class Heart:
             np.array([moved[2], posterior]),
         )
 
-    def landmarks(self, phase: float) -> FloatArray:
-        """``(4, 2)`` heart coordinates (u, v) of SEpP, SEnP, PEnP, PEpP at `phase`."""
-        u0 = np.asarray(self.landmark_u)
+    def landmarks(self, phase: float, u: FloatArray) -> FloatArray:
+        """``(4, 2)`` heart coordinates (u, v) of SEpP, SEnP, PEnP, PEpP at `phase`; `u` ``(4,)`` are those of their
+        tissue (`measuring_line`)."""
         septal = float(self.contraction(np.asarray(phase), -1))
         posterior = float(self.contraction(np.asarray(phase), +1))
         shrink = 1 - self.shortening * 0.5 * (septal + posterior)
-        u1 = (self.landmark_u + self.apex_length) * shrink - self.apex_length
-        rs, hs = self.deformed(u0, -1, septal)
-        rp, hp = self.deformed(u0, +1, posterior)
-        return np.array([[u1, -(rs + hs)], [u1, -rs], [u1, rp], [u1, rp + hp]], float)
+        rs, hs = self.deformed(u[:2], -1, septal)
+        rp, hp = self.deformed(u[2:], +1, posterior)
+        v = [-(rs[0] + hs[0]), -rs[1], rp[0], rp[1] + hp[1]]
+        return np.stack([(u + self.apex_length) * shrink - self.apex_length, v], axis=-1)
 
 
 def ring_frame(chord: FloatArray) -> tuple[FloatArray, FloatArray, float]:

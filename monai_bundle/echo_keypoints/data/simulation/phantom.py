@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from echo_keypoints.data.simulation.heart import ring_frame, sample_heart
 from echo_keypoints.data.simulation.imaging import BeamFormer, Scanner, Screen, sample_scanner
+from echo_keypoints.data.simulation.measuring_line import material_places
 from echo_keypoints.data.simulation.overlays import draw_overlays
 from echo_keypoints.data.simulation.tissue import GRID_MM, U_RANGE, V_RANGE, Tissue, log_uniform, paint
 
@@ -75,6 +76,7 @@ class Phantom:
         self.heart = sample_heart(rng, pathology)
         self._place(rng)
         self._warp = _sample_warp(rng)
+        self._landmark_u = material_places(self.heart, self._warped)
         scanner = self._aim(rng)
         self.screen = Screen(scanner, size)
         self.mm_per_px = self.screen.mm_per_px
@@ -125,15 +127,18 @@ class Phantom:
         return u + wu, v + wv
 
     def _heart_to_plane(self, uv: FloatArray, time_s: float) -> FloatArray:
-        """``(..., 2)`` heart coordinates → ``(..., 2)`` mm in the image plane (inverse of the above by iteration)."""
-        guess = np.asarray(uv, float)
-        for _ in range(12):
-            wu, wv = self._warp_at(guess[..., 0], guess[..., 1])
-            guess = uv - np.stack([wu, wv], -1)
+        """``(..., 2)`` heart coordinates → ``(..., 2)`` mm in the image plane (inverse of the above)."""
         tilt, centre = self._pose(time_s)
         c, s = np.cos(tilt), np.sin(tilt)
-        u, v = guess[..., 0], guess[..., 1]
+        u, v = np.moveaxis(self._warped(uv), -1, 0)
         return np.stack([c * u - s * v, s * u + c * v], -1) + centre
+
+    def _warped(self, uv: FloatArray) -> FloatArray:
+        """``(..., 2)`` heart coordinates → mm in the heart's own shape, before it is placed (by iteration)."""
+        guess = np.asarray(uv, float)
+        for _ in range(8):
+            guess = uv - np.stack(self._warp_at(guess[..., 0], guess[..., 1]), -1)
+        return guess
 
     def _warp_at(self, u: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Static warp that makes each heart's shape its own: displacement in mm at (u, v)."""
@@ -148,7 +153,7 @@ class Phantom:
     def points_mm(self, time_s: float) -> FloatArray:
         """``(4, 2)`` landmarks in mm in the image plane (probe at the origin, z down)."""
         phase = self._phase(time_s)
-        return self._heart_to_plane(self.heart.landmarks(phase), time_s)
+        return self._heart_to_plane(self.heart.landmarks(phase, self._landmark_u), time_s)
 
     def _valves_mm(self, time_s: float) -> FloatArray:
         """``(3, 2)`` mitral hinges and anterior tip, as `points_mm`."""
@@ -248,11 +253,13 @@ class Phantom:
         scanner = self._beamformer.scanner
         canvas = np.zeros(field.shape[:2], np.float32)
         thickness = max(1, round(self._leaflet["width"] / scanner.depth_mm * scanner.samples / 2))
-        for line, echo in self._leaflets(phase):
-            plane = self._heart_to_plane(line, time_s)
-            beam, sample = scanner.plane_to_polar(plane[:, 0], plane[:, 1])
-            points = np.round(np.stack([beam, sample], -1) * 8).astype(np.int32)
-            cv2.polylines(canvas, [points], False, float(echo), thickness, cv2.LINE_AA, 3)
+        leaflets = self._leaflets(phase)
+        if not leaflets:  # other views show none
+            return
+        plane = self._heart_to_plane(np.stack([line for line, _ in leaflets]), time_s)
+        points = np.round(np.stack(scanner.plane_to_polar(plane[..., 0], plane[..., 1]), -1) * 8)
+        for line, (_, echo) in zip(points.astype(np.int32), leaflets, strict=True):
+            cv2.polylines(canvas, [line], False, float(echo), thickness, cv2.LINE_AA, 3)
         field += canvas[..., None] * (np.array([0.5, 0.2, 0.2, 0.5], np.float32) + 0.6 * np.sign(field))
 
     def _leaflets(self, phase: float) -> list[tuple[FloatArray, float]]:

@@ -113,6 +113,7 @@ class Content:
         groups: all measurements.
         missing: why measurements are not given → their names.
         beats: used and rejected.
+        times_known: whether moments are told in seconds, too.
         checks: of the quality.
         facts: heading → pairs of label and value: clip, scale and time, conventions, software.
         models: file → SHA-256.
@@ -131,6 +132,7 @@ class Content:
     groups: tuple[Group, ...]
     missing: tuple[tuple[str, str], ...]
     beats: tuple[Beat, ...]
+    times_known: bool
     checks: tuple[Check, ...]
     facts: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     models: tuple[tuple[str, str], ...]
@@ -160,6 +162,7 @@ def report_content(result: AnalysisResult) -> Content:
         groups=tuple(_groups(indices, by_name)),
         missing=_by_reason(measurements.get("missing") or {}),
         beats=tuple(_beat(beat, indices, result.clip.times_known) for beat in result.beats),
+        times_known=result.clip.times_known,
         checks=tuple(_check(check) for check in quality.get("checks") or ()),
         facts=tuple(_facts(result)),
         models=tuple(sorted(result.models.items())),

@@ -241,7 +241,9 @@ def _beats(content: Content) -> Html:
         for beat in content.beats
     ]
     used = sum(beat.accepted for beat in content.beats)
-    caption = f"{used} of {len(content.beats)} beats are used; times are from the first frame"
+    caption = f"{used} of {len(content.beats)} beats are used"
+    if content.times_known:
+        caption += "; times are from the first frame"
     table = _table(caption, head, [element("tbody", rows)], "beats")
     return element(
         "section",

@@ -1,0 +1,48 @@
+"""Where a person measures: on one line at right angles to the cavity's long axis, just below the leaflets' tips.
+
+ASE 2015 asks for that. Every heart is warped into a shape of its own, which also turns and bends what was a straight
+line across it; nobody could see that in a picture, so the line is laid when the heart has its shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from echo_keypoints.data.simulation.heart import BELOW_TIPS, Heart
+
+FloatArray = NDArray[np.floating]
+
+_APICAL_MM, _BASAL_MM = 30.0, 8.0  # how much of the cavity below and above the line shows where its axis runs
+_SEARCHED_MM = 25.0  # to either side of where the line would cross the walls if there were no warp
+
+
+def material_places(heart: Heart, placed: Callable[[FloatArray], FloatArray]) -> FloatArray:
+    """Find the landmarks' tissue at end-diastole.
+
+    The long axis is the straight line nearest to the middle of the cavity around the leaflets' tips, a bulge of the
+    basal septum left out.
+
+    Args:
+        heart: before it is warped.
+        placed: heart coordinates ``(..., 2)`` → mm in the warped heart.
+
+    Returns:
+        ``(4,)`` material coordinates u of SEpP, SEnP, PEnP, PEpP, for `Heart.landmarks`.
+    """
+    u = np.linspace(heart.landmark_u - _APICAL_MM, heart.landmark_u + _BASAL_MM, 39)
+    even = heart.cavity(u, +1)
+    middle = (placed(np.stack([u, -even], -1)) + placed(np.stack([u, even], -1))) / 2
+    axis = np.linalg.svd(middle - middle.mean(axis=0))[2][0]
+    axis *= np.sign(axis[0])  # towards the base
+    tip = placed(np.array([heart.landmark_u + BELOW_TIPS, heart.curtain[1]]))
+    level = float(tip @ axis) - BELOW_TIPS
+
+    u = heart.landmark_u + np.linspace(-_SEARCHED_MM, _SEARCHED_MM, 401)
+    places = []
+    for side, outer in ((-1, 1), (-1, 0), (+1, 0), (+1, 1)):
+        border = side * (heart.cavity(u, side) + outer * heart.wall(u, side))
+        places.append(np.interp(level, placed(np.stack([u, border], -1)) @ axis, u))
+    return np.array(places)
