@@ -30,8 +30,6 @@ from lib.refusal import Refusal
 from lib.settings import Settings
 from lib.worker import validate
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
 def labelled(server: Server) -> Iterator[Server]:
