@@ -250,12 +250,12 @@ class Phantom:
 
     def _add_leaflets(self, field: NDArray[np.float32], time_s: float, phase: float) -> None:
         """Draw mitral leaflets and aortic cusps, which no smooth map carries, into `field` (fresh, ours to edit)."""
-        scanner = self._beamformer.scanner
-        canvas = np.zeros(field.shape[:2], np.float32)
-        thickness = max(1, round(self._leaflet["width"] / scanner.depth_mm * scanner.samples / 2))
         leaflets = self._leaflets(phase)
         if not leaflets:  # other views show none
             return
+        scanner = self._beamformer.scanner
+        canvas = np.zeros(field.shape[:2], np.float32)
+        thickness = max(1, round(self._leaflet["width"] / scanner.depth_mm * scanner.samples / 2))
         plane = self._heart_to_plane(np.stack([line for line, _ in leaflets]), time_s)
         points = np.round(np.stack(scanner.plane_to_polar(plane[..., 0], plane[..., 1]), -1) * 8)
         for line, (_, echo) in zip(points.astype(np.int32), leaflets, strict=True):
