@@ -21,6 +21,7 @@ FACTS = "version.json"
 WEIGHTS = ("sknet.pt", "trnet.pt", "detector.onnx", "descriptor.onnx", "refiner.onnx", "tissue.onnx")
 PLACENET = ("placenet.pt", "beat.onnx", "placer.onnx")
 """A version has them if its tracks are better for them."""
+OPTIONAL = ("tissue.pt", *PLACENET)
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ class ModelRegistry:
         """Take weights as a new version: whole, or not at all. It does not serve yet.
 
         Args:
-            made: folder with all `WEIGHTS`, and `PLACENET` or not.
+            made: folder with all `WEIGHTS`, and any of `OPTIONAL`.
             run: name of the training; what it made is taken once, however often it is offered.
             model: the network that was trained.
             parent: the version that it started from.
@@ -121,7 +122,7 @@ class ModelRegistry:
             part = self.folder / f".part-v{number:04d}"
             shutil.rmtree(part, ignore_errors=True)
             part.mkdir()
-            for name in (*WEIGHTS, *(name for name in PLACENET if (made / name).is_file())):
+            for name in (*WEIGHTS, *(name for name in OPTIONAL if (made / name).is_file())):
                 shutil.copyfile(made / name, part / name)
             files = _digests(part)
             facts = ModelFacts(number, parent, model, utc_now(), dict(metrics), reason, files, accepted, run)
@@ -171,7 +172,7 @@ class ModelRegistry:
 def _digests(folder: Path) -> dict[str, str]:
     """SHA-256 of the weights that a folder has."""
     return {
-        name: file_digest(folder / name) or "" for name in (*WEIGHTS, *PLACENET) if (folder / name).is_file()
+        name: file_digest(folder / name) or "" for name in (*WEIGHTS, *OPTIONAL) if (folder / name).is_file()
     }
 
 

@@ -126,7 +126,7 @@ def export(order: Mapping[str, Any], run: Run) -> None:
     shutil.rmtree(made, ignore_errors=True)
     made.mkdir()
     model, parent = order["model"], Path(order["parent_folder"])
-    for name in ("sknet.pt", "trnet.pt", "placenet.pt"):
+    for name in ("sknet.pt", "trnet.pt", "placenet.pt", "tissue.pt"):
         if (parent / name).is_file():
             shutil.copyfile(parent / name, made / name)
     shutil.copyfile(run.work / f"{model}.pt", made / f"{model}.pt")

@@ -49,6 +49,7 @@ def test_versions_of_models_are_whole_checked_and_can_be_rolled_back(tmp_path: P
     good = registry.add(shipped, "0001-sknet", "sknet", 0, {"end_to_end_px": 1.0}, True, "it passed.")
     bad = registry.add(shipped, "0002-sknet", "sknet", 0, {}, False, "it did not pass.")
     assert (good.version, bad.version) == (1, 2) and registry.serving == 0
+    assert {"tissue.pt", "placenet.pt"} < set(good.files)
     assert (
         registry.add(shipped, "0001-sknet", "sknet", 0, {}, True, "") == good
     )  # offered again after a crash
@@ -141,6 +142,7 @@ def test_train_serve_and_roll_back(labelled: Server) -> None:
     assert models[1].metrics["end_to_end_px"] <= models[1].metrics["parent_end_to_end_px"] * 1.02
     after = client.infer("trnet", "one.v1 b.DCM")
     assert after.models != before.models
+    assert after.models["tissue.onnx"] == before.models["tissue.onnx"]  # no training touches the view's doubt
     assert np.abs(after.points_px - before.points_px).max() < 20
     assert client.serve_model(0).state == "serving"
     assert client.infer("trnet", "one.v1 b.DCM").models == before.models

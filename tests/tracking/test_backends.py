@@ -131,6 +131,38 @@ def test_tissues_are_those_of_the_network(networks):
     np.testing.assert_allclose(seen[:, 1] / 255, certainty, atol=0.006)
 
 
+@pytest.fixture(scope="module")
+def labelled_apart(models, tmp_path_factory):
+    """The same weights, and another network that labels the tissue."""
+    folder = shutil.copytree(models, tmp_path_factory.mktemp("apart") / "models")
+    torch.manual_seed(2)
+    other = SKNet.from_preset("small", tissue_classes=8).eval()
+    for head in other.tissue_heads:
+        torch.nn.init.normal_(head.weight)
+    save_weights(other, folder / "tissue.pt")
+    assert export_models(folder) < 0.05
+    return folder, other
+
+
+@pytest.mark.parametrize("name", ["onnx", "torch"])
+def test_tissue_has_weights_of_its_own_where_there_are_any(models, networks, labelled_apart, name):
+    folder, other = labelled_apart
+    options = {"device": "cpu"} if name == "torch" else {"threads": 1}
+    apart, together = (load_backend(name, path, **options) for path in (folder, models))
+    frames = cloudy_frames(3, seed=4)
+    contexts = [temporal_context(frames)] * 3
+    expected = TorchBackend(other, networks[1]).label(frames, contexts)
+    assert (apart.label(frames, contexts)[:, 0] == expected[:, 0]).mean() > 0.999
+    assert (together.label(frames, contexts)[:, 0] == expected[:, 0]).mean() < 0.9
+    np.testing.assert_array_equal(
+        apart.detect(frames, contexts).points, together.detect(frames, contexts).points
+    )
+    if name == "torch":
+        assert set(apart.models) == {*together.models, "tissue.pt"}
+    else:
+        assert [file for file in apart.models if apart.models[file] != together.models[file]] == ["tissue.onnx"]
+
+
 def test_a_network_without_labels_says_so(networks, models, tmp_path):
     sknet = SKNet.from_preset("small").eval()
     folder = shutil.copytree(models, tmp_path / "models")

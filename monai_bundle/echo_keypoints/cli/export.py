@@ -19,7 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "input",
         type=Path,
         metavar="RESULT",
-        help="result.json or its folder; for onnx the folder with sknet.pt, trnet.pt and, if there is one, placenet.pt",
+        help="result.json or its folder; for onnx the folder with sknet.pt, trnet.pt and, if there are any, "
+        "placenet.pt and tissue.pt",
     )
     parser.add_argument(
         "--to",

@@ -32,7 +32,13 @@ from echo_keypoints.tracking.backends.onnx_backend import (
     REFINER,
     OnnxBackend,
 )
-from echo_keypoints.tracking.backends.torch_backend import PLACENET, SKNET, TRNET, TorchBackend
+from echo_keypoints.tracking.backends.torch_backend import (
+    PLACENET,
+    SKNET,
+    TISSUE,
+    TRNET,
+    TorchBackend,
+)
 from echo_keypoints.tracking.context import temporal_context
 from echo_keypoints.tracking.letterbox import MODEL_SIZE
 from echo_keypoints.tracking.steady import HEIGHT, WIDTH, SteadyView
@@ -110,7 +116,7 @@ class PlacerGraph(nn.Module):
 
 
 def export_onnx(sknet: SKNet, trnet: TRNet, folder: Path) -> None:
-    """Write ``detector.onnx``, ``tissue.onnx``, ``descriptor.onnx`` and ``refiner.onnx``.
+    """Write ``detector.onnx``, ``descriptor.onnx`` and ``refiner.onnx``.
 
     Args:
         sknet: trained detector, on the CPU.
@@ -139,7 +145,6 @@ def export_onnx(sknet: SKNet, trnet: TRNet, folder: Path) -> None:
         ["points", "peak", "spread_px", *levels],
         ({0: batch}, {0: batch}),
     )
-    export_labeller(sknet, folder)
     _write(folder / DESCRIPTOR, DescriptorGraph(trnet), ([*first, reference],), [*levels, "points"], known)
     pairs, windows = map(torch.from_numpy, neighbour_pairs(np.arange(trnet.window)[None].repeat(2, axis=0)))
     row, window = torch.export.Dim("pairs"), torch.export.Dim("windows")
@@ -157,7 +162,7 @@ def export_labeller(sknet: SKNet, folder: Path) -> None:
     """Write ``tissue.onnx``.
 
     Args:
-        sknet: trained detector, on the CPU.
+        sknet: that labels the tissue, on the CPU.
         folder: where to write.
     """
     frames = cloudy_frames(2)
@@ -233,7 +238,10 @@ def cloudy_frames(count: int, seed: int = 0) -> NDArray[np.uint8]:
 
 
 def export_models(folder: Path) -> float:
-    """Export ``sknet.pt``, ``trnet.pt`` and, if it is there, ``placenet.pt`` of a folder, and compare both engines.
+    """Export the weights of a folder, and compare both engines.
+
+    Args:
+        folder: of the weights, as `TorchBackend.load` takes it; the ONNX files go there, too.
 
     Returns:
         The largest distance between their points, in model px.
@@ -244,6 +252,7 @@ def export_models(folder: Path) -> float:
     """
     sknet, trnet = load_weights(folder / SKNET, SKNet), load_weights(folder / TRNET, TRNet)
     export_onnx(sknet, trnet, folder)
+    export_labeller(load_weights(folder / TISSUE, SKNet) if (folder / TISSUE).is_file() else sknet, folder)
     if (folder / PLACENET).is_file():
         export_placer(load_weights(folder / PLACENET, PlaceNet), folder)
     engines = OnnxBackend(folder), TorchBackend.load(folder, device="cpu")

@@ -89,7 +89,7 @@ class Heart:
         """Angle of the wide-open anterior leaflet to the axis, towards the septum."""
         early = self.cycle.systole + self.cycle.e_wave * (1 - self.cycle.systole)
         septum, _ = self.deformed(
-            np.asarray(self.landmark_u + BELOW_TIPS), -1, float(self.contraction(np.asarray(early), -1))
+            np.asarray(self.tips_u), -1, float(self.contraction(np.asarray(early), -1))
         )
         reach = (float(septum) - self.tip_gap + self.curtain[1]) / self.anterior_leaflet
         return float(np.arcsin(np.clip(reach, 0.1, 0.85)))
@@ -105,10 +105,14 @@ class Heart:
         return max(self.base_length - float(opening * np.tan(self.mitral_rad)), self.landmark_u + 4)
 
     @property
+    def tips_u(self) -> float:
+        """How far along the axis the leaflets' tips reach: furthest when they point along it."""
+        return self.base_length - self.anterior_leaflet
+
+    @property
     def landmark_u(self) -> float:
-        """Where along the axis the landmarks lie, but for the warp (`measuring_line`): below the leaflets' tips (ASE
-        2015), which reach furthest when they point along the axis."""
-        return self.base_length - self.anterior_leaflet - BELOW_TIPS
+        """Where along the axis the landmarks lie, but for the warp (`measuring_line`): below the tips (ASE 2015)."""
+        return self.tips_u - BELOW_TIPS
 
     def cavity(self, u: FloatArray, side: int) -> FloatArray:
         """Distance of the endocardium from the axis at end-diastole; `side` -1 septum, +1 posterior."""

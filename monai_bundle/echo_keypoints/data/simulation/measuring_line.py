@@ -37,7 +37,7 @@ def material_places(heart: Heart, placed: Callable[[FloatArray], FloatArray]) ->
     middle = (placed(np.stack([u, -even], -1)) + placed(np.stack([u, even], -1))) / 2
     axis = np.linalg.svd(middle - middle.mean(axis=0))[2][0]
     axis *= np.sign(axis[0])  # towards the base
-    tip = placed(np.array([heart.landmark_u + BELOW_TIPS, heart.curtain[1]]))
+    tip = placed(np.array([heart.tips_u, heart.curtain[1]]))
     level = float(tip @ axis) - BELOW_TIPS
 
     u = heart.landmark_u + np.linspace(-_SEARCHED_MM, _SEARCHED_MM, 401)

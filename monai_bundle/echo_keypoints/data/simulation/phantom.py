@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -76,7 +77,6 @@ class Phantom:
         self.heart = sample_heart(rng, pathology)
         self._place(rng)
         self._warp = _sample_warp(rng)
-        self._landmark_u = material_places(self.heart, self._warped)
         scanner = self._aim(rng)
         self.screen = Screen(scanner, size)
         self.mm_per_px = self.screen.mm_per_px
@@ -154,6 +154,10 @@ class Phantom:
         """``(4, 2)`` landmarks in mm in the image plane (probe at the origin, z down)."""
         phase = self._phase(time_s)
         return self._heart_to_plane(self.heart.landmarks(phase, self._landmark_u), time_s)
+
+    @cached_property
+    def _landmark_u(self) -> FloatArray:
+        return material_places(self.heart, self._warped)
 
     def _valves_mm(self, time_s: float) -> FloatArray:
         """``(3, 2)`` mitral hinges and anterior tip, as `points_mm`."""

@@ -22,13 +22,15 @@ from echo_keypoints.tracking.context import CONTEXT_CHANNELS
 from echo_keypoints.tracking.letterbox import MODEL_SIZE
 from echo_keypoints.tracking.windows import neighbour_pairs
 
-SKNET, TRNET, PLACENET = "sknet.pt", "trnet.pt", "placenet.pt"
+SKNET, TRNET, PLACENET, TISSUE = "sknet.pt", "trnet.pt", "placenet.pt", "tissue.pt"
 
 _BATCH = 8
 
 
 class TorchBackend:
-    """`Backend` on ``sknet.pt``, ``trnet.pt`` and, if it is there, ``placenet.pt``; its maps stay on the device.
+    """`Backend` on ``sknet.pt``, ``trnet.pt`` and, if they are there, ``placenet.pt`` and ``tissue.pt``.
+
+    Its maps stay on the device.
 
     Args:
         sknet: the detector.
@@ -38,6 +40,7 @@ class TorchBackend:
         bfloat16: run SK-net's and TR-net's convolutions and matrices in bfloat16: faster on recent hardware,
             and only near the ONNX back end instead of equal.
         placenet: judges where tracks lie; None to leave them where they are.
+        tissue: the SK-net that labels the tissue; `sknet` by default.
     """
 
     name = "torch"
@@ -50,11 +53,13 @@ class TorchBackend:
         models: Mapping[str, str] | None = None,
         bfloat16: bool = False,
         placenet: PlaceNet | None = None,
+        tissue: SKNet | None = None,
     ) -> None:
         self._device = torch.device(device)
         detector = Detector(sknet, trnet).eval().to(self._device)
         self._detector = detector.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._labeller = Labeller(sknet).eval()
+        labeller = Labeller(tissue or sknet).eval().to(self._device)
+        self._labeller = labeller.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._trnet = self._detector.trnet
         self._placenet = placenet.eval().to(self._device) if placenet else None
         self._flow = LucasKanadeFlow().eval().to(self._device)
@@ -69,7 +74,8 @@ class TorchBackend:
         """Read the weights of a folder.
 
         Args:
-            folder: with ``sknet.pt`` and ``trnet.pt``, and ``placenet.pt`` if tracks are to be placed.
+            folder: with ``sknet.pt`` and ``trnet.pt``, ``placenet.pt`` if tracks are to be placed, and ``tissue.pt``
+                if another SK-net than the detector labels the tissue.
             threads: CPU threads of torch, for the whole process; unchanged by default.
             device: CUDA if there is any by default.
 
@@ -85,12 +91,11 @@ class TorchBackend:
             raise ModelError(f"Torch has no device {device} here; choose cpu.") from error
         paths = {name: model_file(folder, name) for name in (SKNET, TRNET)}
         sknet, trnet = load_weights(paths[SKNET], SKNet), load_weights(paths[TRNET], TRNet)
-        placenet = None
-        if (folder / PLACENET).is_file():
-            paths[PLACENET] = folder / PLACENET
-            placenet = load_weights(paths[PLACENET], PlaceNet)
+        paths.update({name: folder / name for name in (PLACENET, TISSUE) if (folder / name).is_file()})
+        placenet = load_weights(paths[PLACENET], PlaceNet) if PLACENET in paths else None
+        tissue = load_weights(paths[TISSUE], SKNet) if TISSUE in paths else None
         hashes = {name: sha256(path) for name, path in paths.items()}
-        return cls(sknet, trnet, device, hashes, placenet=placenet)
+        return cls(sknet, trnet, device, hashes, placenet=placenet, tissue=tissue)
 
     @property
     def can_place(self) -> bool:
