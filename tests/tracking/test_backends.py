@@ -160,7 +160,9 @@ def test_tissue_has_weights_of_its_own_where_there_are_any(models, networks, lab
     if name == "torch":
         assert set(apart.models) == {*together.models, "tissue.pt"}
     else:
-        assert [file for file in apart.models if apart.models[file] != together.models[file]] == ["tissue.onnx"]
+        assert [file for file in apart.models if apart.models[file] != together.models[file]] == [
+            "tissue.onnx"
+        ]
 
 
 def test_a_network_without_labels_says_so(networks, models, tmp_path):

@@ -88,9 +88,7 @@ class Heart:
     def opening_rad(self) -> float:
         """Angle of the wide-open anterior leaflet to the axis, towards the septum."""
         early = self.cycle.systole + self.cycle.e_wave * (1 - self.cycle.systole)
-        septum, _ = self.deformed(
-            np.asarray(self.tips_u), -1, float(self.contraction(np.asarray(early), -1))
-        )
+        septum, _ = self.deformed(np.asarray(self.tips_u), -1, float(self.contraction(np.asarray(early), -1)))
         reach = (float(septum) - self.tip_gap + self.curtain[1]) / self.anterior_leaflet
         return float(np.arcsin(np.clip(reach, 0.1, 0.85)))
 
