@@ -8,6 +8,10 @@ import nox
 nox.options.default_venv_backend = "venv"
 nox.options.error_on_missing_interpreters = True
 
+# Processes of one thread each, since threads that share a core spin while they wait; a test file in one of them, slow
+# files first (tests/conftest.py).
+SIDE_BY_SIDE = ("-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile", "--no-loadscope-reorder")
+
 
 @nox.session
 def engine(session: nox.Session) -> None:
@@ -16,17 +20,15 @@ def engine(session: nox.Session) -> None:
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")
-    # Processes of one thread each, since threads that share a core spin while they wait; a test file in one of them,
-    # slow files first (tests/conftest.py).
-    side_by_side = ("-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile", "--no-loadscope-reorder")
-    session.run("pytest", *side_by_side, *session.posargs, env={"OMP_NUM_THREADS": "1"})
+    session.run("pytest", *SIDE_BY_SIDE, *session.posargs, env={"OMP_NUM_THREADS": "1"})
 
 
 @nox.session
 def label(session: nox.Session) -> None:
     """The MONAI Label server, started for real, with the pins of its own environment."""
-    session.install("-r", "monailabel_app/requirements.txt", "pytest", "psutil")
-    session.run("pytest", "tests/label", "tests/label_client", *session.posargs, env={"OMP_NUM_THREADS": "2"})
+    session.install("-r", "monailabel_app/requirements.txt", "pytest", "pytest-xdist", "psutil")
+    tests = ("tests/label", "tests/label_client")
+    session.run("pytest", *SIDE_BY_SIDE, *tests, *session.posargs, env={"OMP_NUM_THREADS": "1"})
 
 
 @nox.session
