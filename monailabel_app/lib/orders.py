@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 MODELS = {
     "sknet": "fine-tune the detector on the frames that people set",
+    "placenet": "teach the second look at the tracks where people set the landmarks; it needs few labels",
     "trnet": "fine-tune the tracker on all clips; it needs no labels to learn, some to be validated",
 }
 VALIDATION_SHARE = 0.2
@@ -43,6 +44,8 @@ OPTIONS = {
     "learning_rate": Option(2e-4, 1e-9, 0.1),
     "seed": Option(0, 0, VALIDATION_SEED - 1),  # the phantom's training hearts begin there
 }
+OTHER_DEFAULTS = {"placenet": {"learning_rate": 5e-4}}
+"""Of single networks."""
 
 
 class Orders:
@@ -70,7 +73,7 @@ class Orders:
         """
         serving = self._models.serving
         labels = self._labels_of_people()
-        train = self._items(labels if model == "sknet" else self._catalogue.entries())
+        train = self._items(self._catalogue.entries() if model == "trnet" else labels)
         labels = {clip: path for clip, path in labels.items() if clip in train}
         patients = {clip: self._catalogue.patient(clip) for clip in train}
         held_out = hold_out({patients[clip] for clip in labels})
@@ -134,9 +137,14 @@ def hold_out(patients: Collection[str], share: float = VALIDATION_SHARE) -> set[
     return {patient for patient, place in places.items() if place == lowest or place < min(share, highest)}
 
 
-def checked(options: Mapping[str, float]) -> dict[str, float]:
-    """Fill in the defaults; refuse unknown names and values out of range."""
-    values: dict[str, float] = {name: option.default for name, option in OPTIONS.items()}
+def defaults(model: str) -> dict[str, float]:
+    """Give the options that a network of `MODELS` is trained with if nobody says otherwise."""
+    return {name: option.default for name, option in OPTIONS.items()} | OTHER_DEFAULTS.get(model, {})
+
+
+def checked(model: str, options: Mapping[str, float]) -> dict[str, float]:
+    """Fill in the defaults of a network; refuse unknown names and values out of range."""
+    values = defaults(model)
     for name, value in options.items():
         option = OPTIONS.get(name)
         if option is None:

@@ -13,7 +13,7 @@ from monailabel.interfaces.tasks.train import TrainTask
 from echo_keypoints.anatomy import LANDMARK_NAMES
 from echo_keypoints.selection import STRATEGIES
 from lib.inference import TASKS, check_task
-from lib.orders import MODELS, OPTIONS
+from lib.orders import MODELS, OPTIONS, defaults
 from lib.service import Service
 
 
@@ -45,7 +45,7 @@ class EchoTrain(TrainTask):
 
     def config(self) -> dict[str, Any]:
         """Give the options and their defaults."""
-        return {name: option.default for name, option in OPTIONS.items()}
+        return defaults(self._name)
 
     def stats(self) -> dict[str, Any]:
         """Give how the last training did."""

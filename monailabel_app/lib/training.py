@@ -60,11 +60,11 @@ class Trainings:
             Refusal: 404, 422 or 429.
         """
         if model not in MODELS:
-            raise Refusal(404, f"There is no network {model} to train; choose sknet or trnet.")
+            raise Refusal(404, f"There is no network {model} to train; choose {', '.join(MODELS)}.")
         with self._lock:
             if self._running():
                 raise Refusal(429, "A training runs already; wait for its end or stop it.")
-            run = self._to_resume(model) if resume else self._new_run(model, checked(options))
+            run = self._to_resume(model) if resume else self._new_run(model, checked(model, options))
             self._launch(run)
         return self.status()
 

@@ -166,7 +166,7 @@ def echo_router(service: Service) -> APIRouter:
         service.locks.give(id, known_annotator(request, annotator))
         return {}
 
-    @router.post("/train", summary="Fine-tune sknet or trnet")
+    @router.post("/train", summary="Fine-tune sknet, placenet or trnet")
     def train(body: TrainBody) -> dict[str, Any]:
         return service.trainings.start(body.model, body.options, resume=body.resume)
 

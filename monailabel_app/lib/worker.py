@@ -25,12 +25,14 @@ from echo_keypoints.data.points import read_labels
 from echo_keypoints.errors import EchoKeypointsError
 from echo_keypoints.readers import open_clip
 from echo_keypoints.tracking import load_backend, open_session
+from echo_keypoints.tracking.backends import models_directory
 from echo_keypoints.training.export import export_models
 from lib.models import PLACENET
 from lib.runs import Run
 
 CONFIGS = {
     "sknet": ["configs/train_sknet.json", "configs/fine_tune.json"],
+    "placenet": ["configs/train_placenet.json", "configs/teach_placenet.json"],
     "trnet": ["configs/train_trnet.json", "configs/dis_teacher.json"],
 }
 LOG_EVERY = 5
@@ -76,7 +78,7 @@ def train(order: Mapping[str, Any], run: Run) -> None:
         **order["options"],
         "bundle_root": ".",
         "output_dir": str(run.work),
-        "weights": str(parent / f"{model}.pt"),
+        "weights": str(_start(model, parent)),
         "train::data": order["train"],
         "validate::data": order["validate"],
         "warmup": 0,
@@ -101,6 +103,12 @@ def train(order: Mapping[str, Any], run: Run) -> None:
     trainer.add_event_handler(Events.STARTED, _report, evaluator, run)
     workflow.run()
     workflow.finalize()
+
+
+def _start(model: str, parent: Path) -> Path:
+    """Weights to go on from: the software's, if the parent was better without a PlaceNet and has none."""
+    file = f"{model}.pt"
+    return next(folder for folder in (parent, models_directory()) if (folder / file).is_file()) / file
 
 
 def _report(trainer: Engine, evaluator: Engine, run: Run) -> None:
@@ -144,8 +152,8 @@ def validate(model: str, items: Sequence[Mapping[str, str]], parent: Path, candi
         parent, candidate: folders of the weights.
 
     Returns:
-        ``{"metrics", "accepted", "reason", "placement"}``; distances are in px of model space. An SK-net that was
-        taught where people set the points may do better without PlaceNet: then ``placement`` is False.
+        ``{"metrics", "accepted", "reason", "placement"}``; distances are in px of model space. An SK-net that has
+        learnt where people set the points may do better without PlaceNet: then ``placement`` is False.
     """
     new, old = (errors_px(folder, items) for folder in (candidate, parent))
     placement = True

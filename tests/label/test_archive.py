@@ -25,7 +25,7 @@ from lib.dicomweb_client import DicomWeb
 from lib.inference import Inference
 from lib.labels import LabelStore
 from lib.models import ModelRegistry
-from lib.orders import OPTIONS, Orders
+from lib.orders import Orders, defaults
 from lib.refusal import Refusal
 from lib.runs import Run
 from lib.sessions import SessionCache
@@ -56,7 +56,7 @@ def label(store: LabelStore, *clips: str) -> None:
 def order(catalogue: DicomWebCatalogue, store: LabelStore, run: Path, model: str) -> dict[str, set[str]]:
     """Write an order; give the clips of its two parts."""
     orders = Orders(catalogue, store, ModelRegistry(catalogue.state / "models", SETTINGS))
-    orders.write(Run(run), model, {name: option.default for name, option in OPTIONS.items()})
+    orders.write(Run(run), model, defaults(model))
     document = Run(run).read("order")
     return {part: {Path(item["image"]).stem for item in document[part]} for part in ("train", "validate")}
 
@@ -70,7 +70,7 @@ def test_cines_of_one_study_never_validate_each_other(archive: SmallArchive, tmp
     with pytest.raises(Refusal, match=r"two different patients or more.*there are 1 such"):
         order(catalogue, store, tmp_path / "0001-sknet", "sknet")
     label(store, *studies["1.3"])
-    for number, model in enumerate(("sknet", "trnet")):
+    for number, model in enumerate(("sknet", "placenet", "trnet")):
         parts = order(catalogue, store, tmp_path / f"run{number}", model)
         assert list(studies.values()) in (
             [parts["train"], parts["validate"]],

@@ -280,12 +280,18 @@ def test_the_survey_lives_on_when_a_clip_vanishes(tmp_path: Path, monkeypatch: p
     assert found["b.npz"] is None and found["a.npz"] is not None
 
 
+def test_each_network_has_its_own_defaults() -> None:
+    assert set(checked("placenet", {})) == set(OPTIONS) == set(checked("trnet", {}))
+    assert checked("placenet", {})["learning_rate"] == 5e-4 and checked("sknet", {})["learning_rate"] == 2e-4
+    assert checked("placenet", {"learning_rate": 1e-5})["learning_rate"] == 1e-5
+
+
 def test_every_seed_that_is_accepted_gives_hearts_to_train_on() -> None:
     highest = int(OPTIONS["seed"].high)
-    assert checked({"seed": highest})["seed"] == highest
+    assert checked("sknet", {"seed": highest})["seed"] == highest
     assert all(len(source("train", seed=highest)) > 0 for source in (labelled_frames, clips))
     with pytest.raises(Refusal, match=f"from 0 to {highest}"):
-        checked({"seed": highest + 1})
+        checked("sknet", {"seed": highest + 1})
 
 
 def test_settings_and_tokens(tmp_path: Path) -> None:

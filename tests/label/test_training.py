@@ -20,6 +20,7 @@ sys.path.insert(0, str(APP))
 from echo_keypoints.cli.simulate import write_clip
 from echo_keypoints.data.simulation import simulate_clip
 from echo_keypoints.label_client import NotFoundError, RefusedError, TrainingStatus
+from echo_keypoints.networks import PlaceNet, load_weights
 from echo_keypoints.readers import open_clip
 from echo_keypoints.tracking import load_backend, open_session
 from echo_keypoints.tracking.backends import models_directory
@@ -159,6 +160,25 @@ def test_train_serve_and_roll_back(labelled: Server) -> None:
     with pytest.raises(RefusedError, match="damaged"):
         client.serve_model(1)
     assert client.info()["model_version"] == 0
+
+
+def test_placenet_is_taught_where_people_measure(labelled: Server) -> None:
+    client = labelled.client()
+    before = client.infer("trnet", "one.v1 b.DCM")
+    client.start_training("placenet", epochs=1, epoch_items=2, batch_size=1, learning_rate=1e-6, seed=1)
+    status = _wait(labelled)
+    assert status.state == "done" and status.model == "placenet", "\n".join(status.log)
+    assert {"end_to_end_px", "parent_end_to_end_px"} <= set(status.metrics)
+    taught = client.models()[-1]
+    assert taught.model == "placenet" and taught.state in ("serving", "rejected")
+    folder = Path(labelled.studies) / f".echo-keypoints/models/v{taught.version:04d}"
+    assert load_weights(folder / "placenet.pt", PlaceNet).belief_along == 1
+    assert load_backend("onnx", folder, threads=1).belief_along == 1
+    assert load_backend("onnx", threads=1).belief_along == 0.5
+    after = client.infer("trnet", "one.v1 b.DCM")
+    changed = {name for name in after.models if after.models[name] != before.models[name]}
+    assert changed <= {"beat.onnx", "placer.onnx", "placenet.pt"}
+    client.serve_model(0)
 
 
 def test_the_tracker_learns_stops_goes_on_and_is_validated(labelled: Server) -> None:

@@ -48,6 +48,7 @@ class OracleBackend:
 
     name = "oracle"
     window = WINDOW
+    belief_along = 0.5
 
     def __init__(
         self,

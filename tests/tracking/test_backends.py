@@ -41,7 +41,7 @@ def models(networks, tmp_path_factory):
     save_weights(networks[0], folder / "sknet.pt")
     save_weights(networks[1], folder / "trnet.pt")
     torch.manual_seed(1)
-    save_weights(PlaceNet.from_preset("small"), folder / "placenet.pt")
+    save_weights(PlaceNet.from_preset("small", belief_along=0.8), folder / "placenet.pt")
     assert export_models(folder) < 0.05
     return folder
 
@@ -92,6 +92,18 @@ def test_onnx_and_torch_place_alike(models):
         np.testing.assert_allclose(single, found[-1][14:], atol=1e-4)
     assert found[0].shape == (15, 4, 2)
     np.testing.assert_allclose(*found, atol=1e-4)
+
+
+def test_weights_say_how_far_placenet_is_believed(models, tmp_path):
+    for name, options in (("onnx", {"threads": 1}), ("torch", {"device": "cpu"})):
+        assert load_backend(name, models, **options).belief_along == 0.8
+        assert load_backend(name, **options).belief_along == 0.5  # as shipped
+    onnx = pytest.importorskip("onnx")
+    folder = shutil.copytree(models, tmp_path / "models")
+    placer = onnx.load(folder / "placer.onnx")
+    del placer.metadata_props[:]  # as exported before weights said so
+    onnx.save(placer, folder / "placer.onnx")
+    assert load_backend("onnx", folder, threads=1).belief_along == 0.5
 
 
 @pytest.mark.parametrize("name", ["onnx", "torch"])

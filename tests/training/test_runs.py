@@ -182,6 +182,15 @@ def test_users_clips_train_every_stage(user_data, tmp_path):
     workflow = run(["train_trnet.json"], **tiny, **weights, frames=24, output_dir=str(tmp_path / "trnet"))
     assert set(workflow.train_dataset[0]) == {"frames"}
     load_weights(tmp_path / "trnet/trnet.pt", TRNet)
+    shipped = {"weights": str(ROOT / "models/placenet.pt"), "output_dir": str(tmp_path / "placenet")}
+    run(["train_placenet.json", "teach_placenet.json"], **tiny, **shipped)
+    assert np.isfinite(curve(tmp_path / "placenet", "val_point_error")).all()
+    learnt, before = (
+        load_weights(path, PlaceNet) for path in (tmp_path / "placenet/placenet.pt", shipped["weights"])
+    )
+    assert (learnt.belief_along, before.belief_along) == (1.0, 0.5)
+    statistics = [name for name in before.state_dict() if "running" in name]
+    assert statistics and all(torch.equal(learnt.state_dict()[n], before.state_dict()[n]) for n in statistics)
 
 
 def test_evaluating_reports_without_training(tmp_path):

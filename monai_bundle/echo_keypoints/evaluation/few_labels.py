@@ -1,10 +1,11 @@
-"""What do a few labelled frames buy? The detector fine-tuned on 1, 2, 4, 8 of them, scored on other patients.
+"""What do a few labelled frames buy? PlaceNet or the detector, fine-tuned on 1, 2, 4, 8 of them, scored on others.
 
 Clips of one patient are never on both sides. Where a patient has several clips, a second task asks what labels of one
 of them buy on the others: the same machine, and the same heart. The tuned weights are thrown away.
 
 ``python -m echo_keypoints.evaluation.few_labels --data FOLDER -o FILE.json`` prints tables; the folder is the one of
-``echo-keypoints evaluate``.
+``echo-keypoints evaluate``. A PlaceNet that was taught places the tracks of the detector as it is; a detector that was
+fine-tuned goes without PlaceNet, which knows nothing of what was learnt.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import argparse
 import json
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,14 +25,16 @@ from echo_keypoints.evaluation.active_learning.curves import shipped
 from echo_keypoints.evaluation.cases import Case
 from echo_keypoints.evaluation.datasets import annotated_clips
 from echo_keypoints.evaluation.scores import score
-from echo_keypoints.networks import SKNet, TRNet
+from echo_keypoints.networks import PlaceNet, SKNet, TRNet, load_weights
 from echo_keypoints.readers.dicom_study import find_study
 from echo_keypoints.results import atomic_path
 from echo_keypoints.tracking import open_session
-from echo_keypoints.tracking.backends.torch_backend import TorchBackend
-from echo_keypoints.training.fine_tuning import fine_tuned
+from echo_keypoints.tracking.backends.base import model_file, models_directory
+from echo_keypoints.tracking.backends.torch_backend import PLACENET, TorchBackend
+from echo_keypoints.training.fine_tuning import fine_tuned, taught
 
 REHEARSAL_SEED = 7_000_000
+LEARNING_RATES = {"placenet": 5e-4, "sknet": 5e-4}
 METRICS = ("mpe_px", "across_percent", "lvid_percent")
 OTHER_PATIENTS, SAME_PATIENT = "other patients", "same patient, another clip"
 
@@ -41,20 +44,23 @@ class Protocol:
     """What is measured; fixed before a run.
 
     Attributes:
+        network: ``"placenet"`` or ``"sknet"``.
         counts: labelled frames, ascending.
         draws: how often they are drawn anew.
-        updates, learning_rate: of each fine-tuning.
+        updates: of each fine-tuning.
+        learning_rate: of its first update; None for the network's own of `LEARNING_RATES`.
     """
 
+    network: str = "placenet"
     counts: tuple[int, ...] = (1, 2, 4, 8)
     draws: int = 3
     updates: int = 60
-    learning_rate: float = 5e-4
+    learning_rate: float | None = None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One detector, tracked end to end on the clips of one task.
+    """One set of weights, tracked end to end on the clips of one task.
 
     Attributes:
         task: `OTHER_PATIENTS` or `SAME_PATIENT`.
@@ -120,7 +126,7 @@ def split_by_patient(annotations: Path) -> list[Task]:
 
 
 def outcomes(annotations: Path, protocol: Protocol, models: Path | None = None) -> Iterator[Outcome]:
-    """Measure, task by task; the first outcome of each is the detector as it is, with no labelled frame.
+    """Measure, task by task; the first outcome of each is of the weights as they are, with no labelled frame.
 
     Args:
         annotations: as for `datasets.annotated_clips`.
@@ -131,16 +137,16 @@ def outcomes(annotations: Path, protocol: Protocol, models: Path | None = None) 
         ClipError: annotations or clips cannot be read.
         ModelError: weights are missing.
     """
-    sknet, trnet = shipped(models)
+    networks = _networks(protocol, models)
     for task in split_by_patient(annotations):
-        yield Outcome(task.kind, task.held_out, 0, 0, _scores(sknet, trnet, task.test))
+        yield Outcome(task.kind, task.held_out, 0, 0, _scores(networks, task.test))
         frames = [(case, frame) for case in task.pool for frame in case.frames]
         for count in (c for c in protocol.counts if c <= len(frames)):
             for draw in range(protocol.draws):
                 rng = np.random.default_rng((count, draw))
                 chosen = [frames[i] for i in sorted(rng.choice(len(frames), count, replace=False))]
-                tuned = _tuned(sknet, annotations.parent, chosen, protocol, draw)
-                yield Outcome(task.kind, task.held_out, count, draw, _scores(tuned, trnet, task.test))
+                tuned = _tuned(networks, annotations.parent, chosen, protocol, draw)
+                yield Outcome(task.kind, task.held_out, count, draw, _scores(tuned, task.test))
 
 
 def to_markdown(found: Sequence[Outcome]) -> str:
@@ -171,9 +177,25 @@ def _cell(outcomes_: Sequence[Outcome], metric: str) -> str:
     return f"{np.mean(values):.1f}{spread}"
 
 
+@dataclass(frozen=True)
+class _Networks:
+    sknet: SKNet
+    trnet: TRNet
+    placenet: PlaceNet | None
+
+
+def _networks(protocol: Protocol, models: Path | None) -> _Networks:
+    sknet, trnet = shipped(models)
+    if protocol.network == "sknet":
+        return _Networks(sknet, trnet, None)
+    path = model_file(models or models_directory(), PLACENET)
+    return _Networks(sknet, trnet, load_weights(path, PlaceNet))
+
+
 def _tuned(
-    sknet: SKNet, clips: Path, chosen: Sequence[tuple[Case, int]], protocol: Protocol, seed: int
-) -> SKNet:
+    networks: _Networks, clips: Path, chosen: Sequence[tuple[Case, int]], protocol: Protocol, seed: int
+) -> _Networks:
+    rate = protocol.learning_rate or LEARNING_RATES[protocol.network]
     with tempfile.TemporaryDirectory() as folder:
         data = []
         for case in dict.fromkeys(case for case, _ in chosen):
@@ -181,18 +203,22 @@ def _tuned(
             label = Path(folder) / f"{case.name}.json"
             label.write_text(json.dumps({"frames": marks}), encoding="utf-8")
             data.append({"image": str(clips / case.clip.header.source), "label": str(label)})
-        return fine_tuned(
-            sknet,
+        if networks.placenet:
+            learnt = taught(networks.placenet, data, updates=protocol.updates, learning_rate=rate, seed=seed)
+            return replace(networks, placenet=learnt)
+        sknet = fine_tuned(
+            networks.sknet,
             data,
             updates=protocol.updates,
-            learning_rate=protocol.learning_rate,
+            learning_rate=rate,
             seed=seed,
             rehearsal_seed=REHEARSAL_SEED + 1000 * seed,
         )
+        return replace(networks, sknet=sknet)
 
 
-def _scores(sknet: SKNet, trnet: TRNet, cases: Sequence[Case]) -> dict[str, float]:
-    backend = TorchBackend(sknet, trnet)
+def _scores(networks: _Networks, cases: Sequence[Case]) -> dict[str, float]:
+    backend = TorchBackend(networks.sknet, networks.trnet, placenet=networks.placenet)
     each = []
     for case in cases:
         with open_session(case.clip, backend) as session:
@@ -208,11 +234,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with plax/annotations.json")
     parser.add_argument("--models", type=Path, help="folder of the weights; the shipped ones by default")
     parser.add_argument("-o", "--output", type=Path, required=True, help="JSON file of all outcomes")
+    parser.add_argument("--network", choices=sorted(LEARNING_RATES), default=Protocol.network)
     parser.add_argument("--counts", type=int, nargs="+", default=list(Protocol.counts))
     parser.add_argument("--draws", type=int, default=Protocol.draws)
     parser.add_argument("--updates", type=int, default=Protocol.updates)
     args = parser.parse_args(arguments)
-    protocol = Protocol(tuple(args.counts), args.draws, args.updates)
+    protocol = Protocol(args.network, tuple(args.counts), args.draws, args.updates)
     found: list[Outcome] = []
     try:
         for outcome in outcomes(args.data / "plax" / "annotations.json", protocol, args.models):

@@ -271,7 +271,7 @@ class LabelClient:
         """Fine-tune a network.
 
         Args:
-            model: ``"sknet"`` (on the frames that people set) or ``"trnet"`` (on all clips).
+            model: ``"sknet"`` or ``"placenet"`` (on the frames that people set), or ``"trnet"`` (on all clips).
             resume: go on with the run of this model that was stopped or interrupted.
             **options: ``epochs``, ``epoch_items``, ``batch_size``, ``learning_rate``, ``seed``.
 

@@ -156,7 +156,7 @@ class TrainingStatus:
     Attributes:
         state: ``"idle"``, ``"running"``, ``"done"``, ``"failed"``, ``"stopped"`` or ``"interrupted"`` (the
             server went down; it can be resumed).
-        model: ``"sknet"`` or ``"trnet"``; None when idle.
+        model: ``"sknet"``, ``"placenet"`` or ``"trnet"``; None when idle.
         run: name of the run; None when idle.
         epoch, epochs: done, and to do.
         message: a sentence on what happens or went wrong.

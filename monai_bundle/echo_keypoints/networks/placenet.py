@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from echo_keypoints.anatomy import LANDMARKS
 from echo_keypoints.networks.sknet import ResidualBlock, convolution
+from echo_keypoints.tracking.backends.base import BELIEF_ALONG
 from echo_keypoints.tracking.steady import HEIGHT, LEFT, STEP, TOP, WIDTH
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -37,15 +38,21 @@ class PlaceNet(nn.Module):
         widths: channels at strides 2, 4, 8 and 16; those at 2 and 4 are of each picture, and of the beat.
         joined: channels of the map of the beat, at stride 2.
         landmarks: K.
+        belief_along: how much of what it finds along the wall is to be believed, 0 to 1; it stays with the weights.
     """
 
     rows: Tensor
     columns: Tensor
 
     def __init__(
-        self, widths: Sequence[int] = (16, 32, 64, 96), joined: int = 24, landmarks: int = len(LANDMARKS)
+        self,
+        widths: Sequence[int] = (16, 32, 64, 96),
+        joined: int = 24,
+        landmarks: int = len(LANDMARKS),
+        belief_along: float = BELIEF_ALONG,
     ) -> None:
         super().__init__()
+        self.belief_along = belief_along
         self.preset: str | None = None
         self.overrides: dict[str, Any] = {}
         fine, middle, coarse, coarsest = widths

@@ -6,7 +6,7 @@ Run it as ``python -m echo_keypoints.training.export models``.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from echo_keypoints.tracking.backends.base import Backend
 from echo_keypoints.tracking.backends.detector import Detector, Labeller
 from echo_keypoints.tracking.backends.onnx_backend import (
     BEAT,
+    BELIEF_KEY,
     DESCRIPTOR,
     DETECTOR,
     FLOW_FILE,
@@ -192,7 +193,9 @@ def export_placer(placenet: PlaceNet, folder: Path) -> None:
         beat = graph(pictures, heights)
     sides = ({0: torch.export.Dim("frames")}, None)
     _write(folder / BEAT, graph, (pictures, heights), ["pictures", "heights"], ["beat"], sides)
-    _write(folder / PLACER, PlacerGraph(placenet), (pictures, beat), ["pictures", "beat"], ["places"], sides)
+    known = {BELIEF_KEY: str(placenet.belief_along)}
+    inputs = ["pictures", "beat"]
+    _write(folder / PLACER, PlacerGraph(placenet), (pictures, beat), inputs, ["places"], sides, known)
 
 
 def export_flow(path: Path) -> None:
@@ -269,6 +272,7 @@ def _write(
     input_names: list[str],
     output_names: list[str],
     dynamic: tuple[Any, ...] | None = None,
+    metadata: Mapping[str, str] | None = None,
 ) -> None:
     program = torch.onnx.export(
         module.eval(),
@@ -284,6 +288,7 @@ def _write(
     for node in program.model.graph.all_nodes():
         node.metadata_props.clear()  # stack traces with the paths of the machine that exported
         node.doc_string = None
+    program.model.metadata_props.update(metadata or {})
     program.save(path, external_data=False)
 
 

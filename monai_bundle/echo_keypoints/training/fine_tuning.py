@@ -1,9 +1,10 @@
-"""Fine-tuning on a handful of clips without forgetting all others: ``configs/fine_tune.json``."""
+"""Fine-tuning on a handful of clips without forgetting all others: ``configs/fine_tune.json`` for SK-net,
+``configs/teach_placenet.json`` for PlaceNet."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import torch
@@ -11,11 +12,17 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from echo_keypoints.data.clips import LabelledFrames
+from echo_keypoints.data.looks import ALONG_PEOPLES_WALL, Looks
 from echo_keypoints.data.phantoms import PhantomFrames
+from echo_keypoints.networks.placenet import PlaceNet
 from echo_keypoints.networks.sknet import SKNet
+from echo_keypoints.training.objective import Objective
+from echo_keypoints.training.placenet import PlaceNetObjective
 from echo_keypoints.training.sknet import SKNetObjective
 
 BATCH_FRAMES = 2
+LOOKS, LOOK_FRAMES = 4, 4
+"""Of `taught`: tracks beside the landmarks of one clip, and labelled frames of it."""
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -93,15 +100,50 @@ def fine_tuned(
     learner = copy.deepcopy(network)
     frames = LabelledFrames(data, BATCH_FRAMES, seed=seed)
     familiar = PhantomFrames(updates, BATCH_FRAMES, first_seed=rehearsal_seed)
-    objective = SKNetObjective(frozen_statistics(learner), precision="float32").train()
-    optimizer = torch.optim.AdamW(objective.parameters(), learning_rate)
+    objective = SKNetObjective(frozen_statistics(learner), precision="float32")
+    _update(objective, lambda n: (familiar if n % 2 else frames)[n // 2], updates, learning_rate, largest=1.0)
+    return learner.eval()
+
+
+def taught(
+    network: PlaceNet, data: Sequence[Mapping[str, Any]], *, updates: int, learning_rate: float, seed: int
+) -> PlaceNet:
+    """Give a copy of a PlaceNet that has learnt where people set the landmarks, for experiments; teams use
+    ``configs/teach_placenet.json``.
+
+    What it finds along the wall is then believed in full: it is those people's place.
+
+    Args:
+        network: stays as it is.
+        data: clips with labels (`data.clips.LabelledFrames`), some with all four landmarks.
+        updates: of `LOOKS` looks at `LOOK_FRAMES` frames each.
+        learning_rate: of the first; it falls linearly to nothing.
+        seed: of the order of clips and frames, and of how they are varied.
+    """
+    torch.manual_seed(seed)
+    learner = copy.deepcopy(network)
+    learner.belief_along = learner.overrides["belief_along"] = 1.0
+    frames = LabelledFrames(data, LOOK_FRAMES, seed=seed, complete=True)
+    looks = Looks(frames, LOOKS, seed, augment=True, along=ALONG_PEOPLES_WALL)
+    objective = PlaceNetObjective(frozen_statistics(learner), precision="float32")
+    _update(objective, looks.__getitem__, updates, learning_rate, largest=5.0)
+    return learner.eval()
+
+
+def _update(
+    objective: Objective,
+    item_of: Callable[[int], dict[str, Tensor]],
+    updates: int,
+    learning_rate: float,
+    largest: float,
+) -> None:
+    """Update by one item at a time; gradients are clipped to a norm of `largest`."""
+    optimizer = torch.optim.AdamW(objective.train().parameters(), learning_rate)
     for update in range(updates):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate * (1 - update / updates)
-        item = (familiar if update % 2 else frames)[update // 2]
-        batch = {name: value[None] for name, value in item.items()}
+        batch = {name: value[None] for name, value in item_of(update).items()}
         optimizer.zero_grad()
         objective(batch)["loss"].backward()
-        torch.nn.utils.clip_grad_norm_(objective.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(objective.parameters(), largest)
         optimizer.step()
-    return learner.eval()

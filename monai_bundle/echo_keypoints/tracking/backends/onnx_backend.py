@@ -13,12 +13,22 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from echo_keypoints.errors import ModelError
-from echo_keypoints.tracking.backends.base import Beat, Descriptors, Detections, Maps, model_file, sha256
+from echo_keypoints.tracking.backends.base import (
+    BELIEF_ALONG,
+    Beat,
+    Descriptors,
+    Detections,
+    Maps,
+    model_file,
+    sha256,
+)
 from echo_keypoints.tracking.context import CONTEXT_CHANNELS
 from echo_keypoints.tracking.windows import neighbour_pairs, window_groups
 
 DETECTOR, DESCRIPTOR, REFINER, LABELLER = "detector.onnx", "descriptor.onnx", "refiner.onnx", "tissue.onnx"
 BEAT, PLACER = "beat.onnx", "placer.onnx"
+BELIEF_KEY = "belief_along"
+"""Among the placer's metadata: `Backend.belief_along`."""
 FLOW_FILE = Path(__file__).with_name("flow.onnx")
 """`networks.lucas_kanade` as a graph: it has no weights, so it lies with the code."""
 
@@ -81,6 +91,12 @@ class OnnxBackend:
     def can_place(self) -> bool:
         """Whether there is a PlaceNet among the weights."""
         return self._placer is not None
+
+    @property
+    def belief_along(self) -> float:
+        """See `Backend`."""
+        known = self._placer.get_modelmeta().custom_metadata_map if self._placer else {}
+        return float(known.get(BELIEF_KEY, BELIEF_ALONG))
 
     def detect(
         self,

@@ -16,7 +16,15 @@ from echo_keypoints.networks.placenet import PlaceNet
 from echo_keypoints.networks.sknet import SKNet
 from echo_keypoints.networks.trnet import TRNet
 from echo_keypoints.networks.weights import load_weights
-from echo_keypoints.tracking.backends.base import Beat, Descriptors, Detections, Maps, model_file, sha256
+from echo_keypoints.tracking.backends.base import (
+    BELIEF_ALONG,
+    Beat,
+    Descriptors,
+    Detections,
+    Maps,
+    model_file,
+    sha256,
+)
 from echo_keypoints.tracking.backends.detector import Detector, Labeller
 from echo_keypoints.tracking.context import CONTEXT_CHANNELS
 from echo_keypoints.tracking.letterbox import MODEL_SIZE
@@ -101,6 +109,11 @@ class TorchBackend:
     def can_place(self) -> bool:
         """Whether there is a PlaceNet."""
         return self._placenet is not None
+
+    @property
+    def belief_along(self) -> float:
+        """See `Backend`."""
+        return self._placenet.belief_along if self._placenet else BELIEF_ALONG
 
     @torch.inference_mode()
     def detect(
