@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from echo_keypoints.data.clips import LabelledFrames
-from echo_keypoints.data.looks import Looks, beside
+from echo_keypoints.data.looks import ALONG_PEOPLES_WALL, ALONG_WALL, Looks, beside
 from echo_keypoints.data.phantoms import PhantomFrames
 from echo_keypoints.data.sources import looks
 from echo_keypoints.errors import ClipError
@@ -75,6 +75,20 @@ def test_tracks_miss_as_much_as_ours_do(frames):
     assert 0.005 < np.median(np.sqrt((passing**2).sum(-1).mean(1))) < 0.03
     neighbours = np.corrcoef(lasting[:, 0, 0], lasting[:, 1, 0])[0, 1]
     assert neighbours > 0.8  # the two points of a wall miss together along it
+
+
+def test_tracks_lie_further_beside_peoples_landmarks_and_only_along_the_wall(frames):
+    truth = frames[0]["points"].double().numpy()
+    line = (truth[:, 3] - truth[:, 0]).mean(axis=0)
+    length = np.linalg.norm(line)
+    across, along = line / length, np.array([line[1], -line[0]]) / length
+    spread = {}
+    for name, wall in (("ours", ALONG_WALL), ("people's", ALONG_PEOPLES_WALL)):
+        rng = np.random.default_rng(0)
+        misses = np.stack([(beside(truth, rng, wall) - truth).mean(axis=(0, 1)) for _ in range(400)]) / length
+        spread[name] = (misses @ along).std(), (misses @ across).std()
+    assert spread["people's"][0] > 1.5 * spread["ours"][0]
+    assert spread["people's"][1] < 1.2 * spread["ours"][1]
 
 
 def test_the_parts_never_meet():

@@ -81,12 +81,16 @@ def test_clips_of_one_patient_alone_are_refused(data: Path, tmp_path: Path) -> N
         split_by_patient(tmp_path / "annotations.json")
 
 
+@pytest.mark.parametrize("network", ["placenet", "sknet"])
 def test_the_command_writes_every_outcome_and_names_nobody(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], network: str
 ) -> None:
     output = tmp_path / "few.json"
-    main(["--data", str(data), "-o", str(output), "--counts", "1", "8", "--draws", "1", "--updates", "2"])
-    outcomes = json.loads(output.read_text())["outcomes"]
+    few = ["--counts", "1", "8", "--draws", "1", "--updates", "2"]
+    main(["--data", str(data), "-o", str(output), "--network", network, *few])
+    document = json.loads(output.read_text())
+    outcomes = document["outcomes"]
+    assert document["protocol"]["network"] == network
     # Eight labelled frames there are nowhere: only 0 and 1.
     assert [(o["task"], o["labelled"]) for o in outcomes] == [
         (task, count)
@@ -94,7 +98,7 @@ def test_the_command_writes_every_outcome_and_names_nobody(
         for count in (0, 1)
     ]
     assert all(np.isfinite(list(o["scores"].values())).all() for o in outcomes)
-    # Two small steps change the detector a little: another number, of the same order.
+    # Two small steps change the network a little: another number, of the same order.
     before, after = (o["scores"]["mpe_px"] for o in outcomes[:2])
     assert before != after
     assert "PHANTOM" not in output.read_text() + capsys.readouterr().out
