@@ -91,7 +91,12 @@ def test_an_interrupt_is_clean(tmp_path):
     ]
     environment = {**os.environ, "PYTHONPATH": str(PACKAGE)}
     with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # A shell that runs the tests in the background ignores interrupts, and so would the child.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as process:
         deadline = time.monotonic() + 200
         while not list(tmp_path.glob("*.dcm")) and time.monotonic() < deadline:
