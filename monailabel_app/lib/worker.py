@@ -27,7 +27,7 @@ from echo_keypoints.readers import open_clip
 from echo_keypoints.tracking import load_backend, open_session
 from echo_keypoints.tracking.backends import models_directory
 from echo_keypoints.training.export import export_models
-from lib.models import PLACENET
+from lib.models import OPTIONAL, PLACENET, WEIGHTS
 from lib.runs import Run
 
 CONFIGS = {
@@ -134,8 +134,8 @@ def export(order: Mapping[str, Any], run: Run) -> None:
     shutil.rmtree(made, ignore_errors=True)
     made.mkdir()
     model, parent = order["model"], Path(order["parent_folder"])
-    for name in ("sknet.pt", "trnet.pt", "placenet.pt", "tissue.pt"):
-        if (parent / name).is_file():
+    for name in (*WEIGHTS, *OPTIONAL):
+        if name.endswith(".pt") and (parent / name).is_file():
             shutil.copyfile(parent / name, made / name)
     shutil.copyfile(run.work / f"{model}.pt", made / f"{model}.pt")
     export_models(made)

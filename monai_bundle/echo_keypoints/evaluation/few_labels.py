@@ -34,7 +34,7 @@ from echo_keypoints.tracking.backends.torch_backend import PLACENET, TorchBacken
 from echo_keypoints.training.fine_tuning import fine_tuned, taught
 
 REHEARSAL_SEED = 7_000_000
-LEARNING_RATES = {"placenet": 5e-4, "sknet": 5e-4}
+NETWORKS = ("placenet", "sknet")
 METRICS = ("mpe_px", "across_percent", "lvid_percent")
 OTHER_PATIENTS, SAME_PATIENT = "other patients", "same patient, another clip"
 
@@ -44,18 +44,17 @@ class Protocol:
     """What is measured; fixed before a run.
 
     Attributes:
-        network: ``"placenet"`` or ``"sknet"``.
+        network: one of `NETWORKS`.
         counts: labelled frames, ascending.
         draws: how often they are drawn anew.
-        updates: of each fine-tuning.
-        learning_rate: of its first update; None for the network's own of `LEARNING_RATES`.
+        updates, learning_rate: of each fine-tuning.
     """
 
     network: str = "placenet"
     counts: tuple[int, ...] = (1, 2, 4, 8)
     draws: int = 3
     updates: int = 60
-    learning_rate: float | None = None
+    learning_rate: float = 5e-4
 
 
 @dataclass(frozen=True)
@@ -195,7 +194,6 @@ def _networks(protocol: Protocol, models: Path | None) -> _Networks:
 def _tuned(
     networks: _Networks, clips: Path, chosen: Sequence[tuple[Case, int]], protocol: Protocol, seed: int
 ) -> _Networks:
-    rate = protocol.learning_rate or LEARNING_RATES[protocol.network]
     with tempfile.TemporaryDirectory() as folder:
         data = []
         for case in dict.fromkeys(case for case, _ in chosen):
@@ -203,13 +201,14 @@ def _tuned(
             label = Path(folder) / f"{case.name}.json"
             label.write_text(json.dumps({"frames": marks}), encoding="utf-8")
             data.append({"image": str(clips / case.clip.header.source), "label": str(label)})
+        updates, rate = protocol.updates, protocol.learning_rate
         if networks.placenet:
-            learnt = taught(networks.placenet, data, updates=protocol.updates, learning_rate=rate, seed=seed)
+            learnt = taught(networks.placenet, data, updates=updates, learning_rate=rate, seed=seed)
             return replace(networks, placenet=learnt)
         sknet = fine_tuned(
             networks.sknet,
             data,
-            updates=protocol.updates,
+            updates=updates,
             learning_rate=rate,
             seed=seed,
             rehearsal_seed=REHEARSAL_SEED + 1000 * seed,
@@ -234,7 +233,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with plax/annotations.json")
     parser.add_argument("--models", type=Path, help="folder of the weights; the shipped ones by default")
     parser.add_argument("-o", "--output", type=Path, required=True, help="JSON file of all outcomes")
-    parser.add_argument("--network", choices=sorted(LEARNING_RATES), default=Protocol.network)
+    parser.add_argument("--network", choices=NETWORKS, default=Protocol.network)
     parser.add_argument("--counts", type=int, nargs="+", default=list(Protocol.counts))
     parser.add_argument("--draws", type=int, default=Protocol.draws)
     parser.add_argument("--updates", type=int, default=Protocol.updates)

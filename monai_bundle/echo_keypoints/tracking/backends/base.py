@@ -19,13 +19,13 @@ Maps = tuple[Any, ...]
 Descriptors = tuple[Any, ...]
 """What TR-net remembers of the reference landmarks: opaque, goes back to the back end that made it."""
 
+Beat = Any
+"""What PlaceNet remembers of a beat, likewise."""
+
 BELIEF_ALONG = 0.5
 """How much of what PlaceNet finds along the wall is believed, unless its weights say otherwise: it has learnt how far
 below the leaflets' tips the phantom's landmarks lie, and readers differ by several mm. Weights that people taught where
 they measure say 1."""
-
-Beat = Any
-"""What PlaceNet remembers of a beat, likewise."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Backend(Protocol):
         models: file name → sha256 of the weights in use.
         map_bytes: memory that the maps of one frame take.
         can_place: whether there is a PlaceNet among the weights.
-        belief_along: how much of what that finds along the wall is believed, 0 to 1.
+        belief_along: how much of what that finds along the wall is believed, 0 to 1; asked for only if `can_place`.
     """
 
     @property

@@ -95,8 +95,8 @@ class OnnxBackend:
     @property
     def belief_along(self) -> float:
         """See `Backend`."""
-        known = self._placer.get_modelmeta().custom_metadata_map if self._placer else {}
-        return float(known.get(BELIEF_KEY, BELIEF_ALONG))
+        assert self._placer is not None, "asked for only if can_place"
+        return float(self._placer.get_modelmeta().custom_metadata_map.get(BELIEF_KEY, BELIEF_ALONG))
 
     def detect(
         self,

@@ -16,15 +16,7 @@ from echo_keypoints.networks.placenet import PlaceNet
 from echo_keypoints.networks.sknet import SKNet
 from echo_keypoints.networks.trnet import TRNet
 from echo_keypoints.networks.weights import load_weights
-from echo_keypoints.tracking.backends.base import (
-    BELIEF_ALONG,
-    Beat,
-    Descriptors,
-    Detections,
-    Maps,
-    model_file,
-    sha256,
-)
+from echo_keypoints.tracking.backends.base import Beat, Descriptors, Detections, Maps, model_file, sha256
 from echo_keypoints.tracking.backends.detector import Detector, Labeller
 from echo_keypoints.tracking.context import CONTEXT_CHANNELS
 from echo_keypoints.tracking.letterbox import MODEL_SIZE
@@ -113,7 +105,8 @@ class TorchBackend:
     @property
     def belief_along(self) -> float:
         """See `Backend`."""
-        return self._placenet.belief_along if self._placenet else BELIEF_ALONG
+        assert self._placenet is not None, "asked for only if can_place"
+        return self._placenet.belief_along
 
     @torch.inference_mode()
     def detect(
