@@ -34,11 +34,11 @@ def label(session: nox.Session) -> None:
 @nox.session
 def slicer(session: nox.Session) -> None:
     """The Slicer extension and files for Slicer, on the real MRML of slicer-core, which pins its own VTK."""
-    extras = ("slicer-core", "pyside6-essentials", "cmake", "pytest")
+    extras = ("slicer-core", "pyside6-essentials", "cmake", "pytest", "pytest-xdist")
     session.install("-c", "constraints.txt", "-e", ".", *extras)
     tests = session.posargs or ["tests/slicer_extension", "tests/writers/test_slicer.py"]
-    environment = {"OMP_NUM_THREADS": "2", "QT_QPA_PLATFORM": "offscreen"}
+    environment = {"OMP_NUM_THREADS": "1", "QT_QPA_PLATFORM": "offscreen"}
     server = Path(session.virtualenv.location).with_name("label") / "bin" / "python"
     if server.is_file():  # the panel is connected to a real server, which runs in its own environment
         environment["ECHO_KEYPOINTS_LABEL_PYTHON"] = str(server)
-    session.run("pytest", *tests, env=environment)
+    session.run("pytest", *SIDE_BY_SIDE, *tests, env=environment)

@@ -127,7 +127,7 @@ def _report(trainer: Engine, evaluator: Engine, run: Run) -> None:
 
 
 def export(order: Mapping[str, Any], run: Run) -> None:
-    """Put the new weights beside the parent's other ones, and write the ONNX files of all of them."""
+    """Put the new weights beside the parent's files, and write the ONNX files of the trained network anew."""
     for talkative in ("onnx_ir", "onnxscript"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
     made = run.folder / "candidate.part"
@@ -135,10 +135,10 @@ def export(order: Mapping[str, Any], run: Run) -> None:
     made.mkdir()
     model, parent = order["model"], Path(order["parent_folder"])
     for name in (*WEIGHTS, *OPTIONAL):
-        if name.endswith(".pt") and (parent / name).is_file():
+        if (parent / name).is_file():
             shutil.copyfile(parent / name, made / name)
     shutil.copyfile(run.work / f"{model}.pt", made / f"{model}.pt")
-    export_models(made)
+    export_models(made, model)
     os.replace(made, run.candidate)
 
 

@@ -18,18 +18,24 @@ from echo_keypoints.tracking.backends.onnx_backend import OnnxBackend
 from echo_keypoints.tracking.backends.torch_backend import TorchBackend
 from echo_keypoints.tracking.context import temporal_context
 from echo_keypoints.tracking.steady import HEIGHT, WIDTH
-from echo_keypoints.training.export import cloudy_frames, export_labeller, export_models
+from echo_keypoints.training.export import cloudy_frames, export_labeller, export_models, labelling_network
 
 NEEDED = ("detector.onnx", "descriptor.onnx", "refiner.onnx", "tissue.onnx")
 
 
-@pytest.fixture(scope="module")
-def networks():
-    """Random networks, not trained; the steps of TR-net are not zero, and the tissues differ."""
-    torch.manual_seed(0)
+def random_sknet(seed: int) -> SKNet:
+    """Not trained; its tissues differ."""
+    torch.manual_seed(seed)
     sknet = SKNet.from_preset("small", tissue_classes=8).eval()
     for head in sknet.tissue_heads:
         torch.nn.init.normal_(head.weight)
+    return sknet
+
+
+@pytest.fixture(scope="module")
+def networks():
+    """Random networks, not trained; the steps of TR-net are not zero."""
+    sknet = random_sknet(0)
     trnet = TRNet.from_preset("small", dim=32, depth=2, embedding=16).eval()
     torch.nn.init.normal_(trnet.step.weight, std=0.05)
     return sknet, trnet
@@ -37,6 +43,7 @@ def networks():
 
 @pytest.fixture(scope="module")
 def models(networks, tmp_path_factory):
+    """Weights and what is exported from them (once: it takes a minute); the detector labels the tissue."""
     folder = tmp_path_factory.mktemp("models")
     save_weights(networks[0], folder / "sknet.pt")
     save_weights(networks[1], folder / "trnet.pt")
@@ -121,6 +128,17 @@ def test_weights_without_placenet_leave_the_track_where_it_is(models, tmp_path, 
     assert np.abs(track_clip(clip, whole).points_px - expected).max() > 1
 
 
+def test_only_what_a_training_changed_is_exported_again(models, tmp_path):
+    folder = shutil.copytree(models, tmp_path / "models")
+    torch.manual_seed(5)
+    save_weights(PlaceNet.from_preset("small", belief_along=1.0), folder / "placenet.pt")
+    assert export_models(folder, "placenet") < 0.05
+    written = [
+        path.name for path in folder.iterdir() if path.read_bytes() != (models / path.name).read_bytes()
+    ]
+    assert sorted(written) == ["beat.onnx", "placenet.pt", "placer.onnx"]
+
+
 def test_half_of_placenet_is_not_enough(models, tmp_path):
     for half, other in (("placer.onnx", "beat.onnx"), ("beat.onnx", "placer.onnx")):
         folder = tmp_path / half
@@ -147,12 +165,9 @@ def test_tissues_are_those_of_the_network(networks):
 def labelled_apart(models, tmp_path_factory):
     """The same weights, and another network that labels the tissue."""
     folder = shutil.copytree(models, tmp_path_factory.mktemp("apart") / "models")
-    torch.manual_seed(2)
-    other = SKNet.from_preset("small", tissue_classes=8).eval()
-    for head in other.tissue_heads:
-        torch.nn.init.normal_(head.weight)
+    other = random_sknet(2)
     save_weights(other, folder / "tissue.pt")
-    assert export_models(folder) < 0.05
+    export_labeller(labelling_network(folder), folder)
     return folder, other
 
 

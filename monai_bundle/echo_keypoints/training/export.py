@@ -116,36 +116,46 @@ class PlacerGraph(nn.Module):
         return self.placenet.places(self.placenet.vote(*described, beat))
 
 
-def export_onnx(sknet: SKNet, trnet: TRNet, folder: Path) -> None:
-    """Write ``detector.onnx``, ``descriptor.onnx`` and ``refiner.onnx``.
+def export_detector(sknet: SKNet, trnet: TRNet, folder: Path) -> None:
+    """Write ``detector.onnx``: SK-net, decoding, and TR-net's maps.
 
     Args:
         sknet: trained detector, on the CPU.
         trnet: trained refiner, on the CPU.
-        folder: where to write; it is made if needed.
+        folder: where to write.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    detector = Detector(sknet, trnet).eval()
+    frames = torch.from_numpy(cloudy_frames(2))  # a batch of one would be taken for a constant
+    contexts = torch.from_numpy(temporal_context(frames.numpy())).repeat(2, 1, 1, 1)
+    batch = torch.export.Dim("frames")
+    _write(
+        folder / DETECTOR,
+        Detector(sknet, trnet).eval(),
+        (frames, contexts),
+        ["frames", "contexts"],
+        ["points", "peak", "spread_px", *_level_names(trnet)],
+        ({0: batch}, {0: batch}),
+    )
+
+
+def export_refiner(sknet: SKNet, trnet: TRNet, folder: Path) -> None:
+    """Write ``descriptor.onnx`` and ``refiner.onnx``.
+
+    Args:
+        sknet: trained detector, on the CPU; its features are the example.
+        trnet: trained refiner, on the CPU.
+        folder: where to write.
+    """
     frames = torch.from_numpy(cloudy_frames(trnet.window))
     with torch.no_grad():
         contexts = torch.from_numpy(temporal_context(frames.numpy())).repeat(len(frames), 1, 1, 1)
-        points, _, _, *maps = detector(frames, contexts)
+        points, _, _, *maps = Detector(sknet, trnet).eval()(frames, contexts)
         # Contiguous copies: the exporter would otherwise tie the inputs to each other.
         first = [level[:1].clone() for level in maps]
         reference = points[:1].clone()
         descriptors = trnet.describe(tuple(first), reference)
-    levels = [f"map_{i}" for i in range(len(maps))]
+    levels = _level_names(trnet)
     known = [f"descriptor_{i}" for i in range(len(descriptors))]
     batch = torch.export.Dim("frames")
-    two = torch.cat((frames[:1], frames[1:2]))  # a batch of one would be taken for a constant
-    _write(
-        folder / DETECTOR,
-        detector,
-        (two, contexts[:2].clone()),
-        ["frames", "contexts"],
-        ["points", "peak", "spread_px", *levels],
-        ({0: batch}, {0: batch}),
-    )
     _write(folder / DESCRIPTOR, DescriptorGraph(trnet), ([*first, reference],), [*levels, "points"], known)
     pairs, windows = map(torch.from_numpy, neighbour_pairs(np.arange(trnet.window)[None].repeat(2, axis=0)))
     row, window = torch.export.Dim("pairs"), torch.export.Dim("windows")
@@ -157,6 +167,11 @@ def export_onnx(sknet: SKNet, trnet: TRNet, folder: Path) -> None:
         ["refined"],
         ([*[{0: batch}] * (len(maps) + 1), *[None] * (len(known) + 1), {1: row}, {0: window}],),
     )
+
+
+def _level_names(trnet: TRNet) -> list[str]:
+    """Names of `TRNet.encode`'s maps: the frames, and one of each level."""
+    return [f"map_{i}" for i in range(1 + len(trnet.levels))]
 
 
 def export_labeller(sknet: SKNet, folder: Path) -> None:
@@ -177,6 +192,18 @@ def export_labeller(sknet: SKNet, folder: Path) -> None:
         ["tissue"],
         ({0: batch}, {0: batch}),
     )
+
+
+def labelling_network(folder: Path) -> SKNet:
+    """Load the network that labels the tissue: ``tissue.pt``, or the detector where that is missing.
+
+    Args:
+        folder: of the weights.
+
+    Raises:
+        ModelError: they are missing or damaged.
+    """
+    return load_weights(folder / (TISSUE if (folder / TISSUE).is_file() else SKNET), SKNet)
 
 
 def export_placer(placenet: PlaceNet, folder: Path) -> None:
@@ -240,11 +267,13 @@ def cloudy_frames(count: int, seed: int = 0) -> NDArray[np.uint8]:
     return (128 + 60 * smooth).clamp(0, 255).to(torch.uint8).numpy()
 
 
-def export_models(folder: Path) -> float:
+def export_models(folder: Path, trained: str | None = None) -> float:
     """Export the weights of a folder, and compare both engines.
 
     Args:
         folder: of the weights, as `TorchBackend.load` takes it; the ONNX files go there, too.
+        trained: ``"sknet"``, ``"trnet"`` or ``"placenet"`` if the folder has ONNX files and only that network has
+            changed since they were written; None to write all of them.
 
     Returns:
         The largest distance between their points, in model px.
@@ -254,9 +283,13 @@ def export_models(folder: Path) -> float:
         ValueError: that distance exceeds `TOLERANCE_PX`.
     """
     sknet, trnet = load_weights(folder / SKNET, SKNet), load_weights(folder / TRNET, TRNet)
-    export_onnx(sknet, trnet, folder)
-    export_labeller(load_weights(folder / TISSUE, SKNet) if (folder / TISSUE).is_file() else sknet, folder)
-    if (folder / PLACENET).is_file():
+    if trained in (None, "sknet", "trnet"):
+        export_detector(sknet, trnet, folder)
+    if trained in (None, "trnet"):
+        export_refiner(sknet, trnet, folder)
+    if trained is None or (trained == "sknet" and not (folder / TISSUE).is_file()):
+        export_labeller(labelling_network(folder), folder)
+    if trained in (None, "placenet") and (folder / PLACENET).is_file():
         export_placer(load_weights(folder / PLACENET, PlaceNet), folder)
     engines = OnnxBackend(folder), TorchBackend.load(folder, device="cpu")
     distance = largest_disagreement(*engines, cloudy_frames(trnet.window))
