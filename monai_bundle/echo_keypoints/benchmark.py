@@ -47,11 +47,15 @@ class Timing:
     cpu_median: float
 
 
-def measure(step: str, work: Callable[[], object], repeat: int) -> Timing:
-    """Time `work` after one warm-up call."""
+def measure(
+    step: str, work: Callable[[], object], repeat: int, before: Callable[[], object] = lambda: None
+) -> Timing:
+    """Time `work` after one warm-up call; what is done `before` each call is not timed."""
+    before()
     work()
     walls, cpus = [], []
     for _ in range(repeat):
+        before()
         wall, cpu = time.perf_counter(), os.times().user
         work()
         walls.append(time.perf_counter() - wall)
@@ -63,7 +67,20 @@ def time_steps(path: Path, backend: Backend, repeat: int) -> list[Timing]:
     """Time the whole analysis of a clip, then every step of it alone, the models being loaded."""
     clip = read_clip(path)
     result = analyze_source(clip, backend=backend)
-    with tempfile.TemporaryDirectory() as folder, open_session(clip, backend) as session:
+    session = open_session(clip, backend)
+    references = cycle(range(clip.header.frame_count))  # a session remembers its last request
+    middle = clip.header.frame_count // 2
+    nudges = cycle((0.25, 0.5))
+
+    def reopen() -> None:
+        nonlocal session
+        session.close()
+        session = open_session(clip, backend)
+
+    def correct() -> None:
+        session.track([Anchor(middle, result.points_px[middle] + next(nudges))])
+
+    with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / RESULT_NAME
 
         def end_to_end() -> None:
@@ -74,25 +91,20 @@ def time_steps(path: Path, backend: Backend, repeat: int) -> list[Timing]:
             target.unlink(missing_ok=True)
             save_result(result, target)
 
-        def detect() -> None:
-            open_session(clip, backend).close()
-
-        references = cycle(range(clip.header.frame_count))  # a session remembers its last request
-        middle = clip.header.frame_count // 2
-        nudges = cycle((0.25, 0.5))
-
-        def correct() -> None:
-            session.track([Anchor(middle, result.points_px[middle] + next(nudges))])
-
-        session.track()
-        return [
-            measure("end to end: read, detect, refine, write", end_to_end, repeat),
-            measure("  read", lambda: read_clip(path), repeat),
-            measure("  detect", detect, repeat),
-            measure("  correct one frame (anchor)", correct, repeat),
-            measure("  refine", lambda: session.track(reference=next(references)), repeat),
-            measure("  write result.json", write, repeat),
-        ]
+        try:
+            return [
+                measure("end to end: read, detect, refine, write", end_to_end, repeat),
+                measure("  read", lambda: read_clip(path), repeat),
+                measure("  detect", lambda: open_session(clip, backend).close(), repeat),
+                measure("  refine", lambda: session.track(), repeat, before=reopen),
+                measure("  write result.json", write, repeat),
+                measure(
+                    "refine from another frame", lambda: session.track(reference=next(references)), repeat
+                ),
+                measure("correct one frame (anchor)", correct, repeat),
+            ]
+        finally:
+            session.close()
 
 
 def time_outputs(path: Path, result: AnalysisResult, folder: Path, repeat: int) -> list[Timing]:
