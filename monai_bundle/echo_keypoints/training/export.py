@@ -124,17 +124,8 @@ def export_detector(sknet: SKNet, trnet: TRNet, folder: Path) -> None:
         trnet: trained refiner, on the CPU.
         folder: where to write.
     """
-    frames = torch.from_numpy(cloudy_frames(2))  # a batch of one would be taken for a constant
-    contexts = torch.from_numpy(temporal_context(frames.numpy())).repeat(2, 1, 1, 1)
-    batch = torch.export.Dim("frames")
-    _write(
-        folder / DETECTOR,
-        Detector(sknet, trnet).eval(),
-        (frames, contexts),
-        ["frames", "contexts"],
-        ["points", "peak", "spread_px", *_level_names(trnet)],
-        ({0: batch}, {0: batch}),
-    )
+    outputs = ["points", "peak", "spread_px", *_level_names(trnet)]
+    _write_of_frames(folder / DETECTOR, Detector(sknet, trnet), outputs)
 
 
 def export_refiner(sknet: SKNet, trnet: TRNet, folder: Path) -> None:
@@ -181,29 +172,7 @@ def export_labeller(sknet: SKNet, folder: Path) -> None:
         sknet: that labels the tissue, on the CPU.
         folder: where to write.
     """
-    frames = cloudy_frames(2)
-    contexts = torch.from_numpy(temporal_context(frames)).repeat(2, 1, 1, 1)
-    batch = torch.export.Dim("frames")
-    _write(
-        folder / LABELLER,
-        Labeller(sknet).eval(),
-        (torch.from_numpy(frames), contexts),
-        ["frames", "contexts"],
-        ["tissue"],
-        ({0: batch}, {0: batch}),
-    )
-
-
-def labelling_network(folder: Path) -> SKNet:
-    """Load the network that labels the tissue: ``tissue.pt``, or the detector where that is missing.
-
-    Args:
-        folder: of the weights.
-
-    Raises:
-        ModelError: they are missing or damaged.
-    """
-    return load_weights(folder / (TISSUE if (folder / TISSUE).is_file() else SKNET), SKNet)
+    _write_of_frames(folder / LABELLER, Labeller(sknet), ["tissue"])
 
 
 def export_placer(placenet: PlaceNet, folder: Path) -> None:
@@ -272,8 +241,8 @@ def export_models(folder: Path, trained: str | None = None) -> float:
 
     Args:
         folder: of the weights, as `TorchBackend.load` takes it; the ONNX files go there, too.
-        trained: ``"sknet"``, ``"trnet"`` or ``"placenet"`` if the folder has ONNX files and only that network has
-            changed since they were written; None to write all of them.
+        trained: ``"sknet"``, ``"trnet"``, ``"placenet"`` or ``"tissue"`` if the folder has ONNX files and only those
+            weights have changed since they were written; None to write all of them.
 
     Returns:
         The largest distance between their points, in model px.
@@ -287,8 +256,9 @@ def export_models(folder: Path, trained: str | None = None) -> float:
         export_detector(sknet, trnet, folder)
     if trained in (None, "trnet"):
         export_refiner(sknet, trnet, folder)
-    if trained is None or (trained == "sknet" and not (folder / TISSUE).is_file()):
-        export_labeller(labelling_network(folder), folder)
+    apart = (folder / TISSUE).is_file()  # else the detector labels the tissue
+    if trained in (None, "tissue" if apart else "sknet"):
+        export_labeller(load_weights(folder / TISSUE, SKNet) if apart else sknet, folder)
     if trained in (None, "placenet") and (folder / PLACENET).is_file():
         export_placer(load_weights(folder / PLACENET, PlaceNet), folder)
     engines = OnnxBackend(folder), TorchBackend.load(folder, device="cpu")
@@ -296,6 +266,15 @@ def export_models(folder: Path, trained: str | None = None) -> float:
     if not distance < TOLERANCE_PX:
         raise ValueError(f"ONNX Runtime and torch differ by {distance:.3f} px, more than {TOLERANCE_PX} px")
     return distance
+
+
+def _write_of_frames(path: Path, module: nn.Module, output_names: list[str]) -> None:
+    """Write a graph of any number of frames ``(N, H, W)`` and their contexts."""
+    frames = cloudy_frames(2)  # a batch of one would be taken for a constant
+    contexts = torch.from_numpy(temporal_context(frames)).repeat(2, 1, 1, 1)
+    batch = torch.export.Dim("frames")
+    inputs = ["frames", "contexts"]
+    _write(path, module, (torch.from_numpy(frames), contexts), inputs, output_names, ({0: batch}, {0: batch}))
 
 
 def _write(
