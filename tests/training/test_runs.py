@@ -2,7 +2,6 @@
 
 import json
 import os
-import platform
 import signal
 import subprocess
 import sys
@@ -201,23 +200,3 @@ def test_evaluating_reports_without_training(tmp_path):
     workflow = run(["train_sknet.json", "evaluate.json"], **TINY, weights=str(weights), run_id="evaluating")
     assert np.isfinite(workflow.evaluator.state.metrics["val_point_error"])
     assert weights.read_bytes() == before
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc maps large tensors anew")
-def test_freed_memory_is_kept_for_the_next_step():
-    def page_faults_of_a_step(before):
-        code = f"""
-import resource, torch
-from echo_keypoints.training import runs
-{before}
-tensors = [torch.zeros(2**22) for _ in range(4)]
-del tensors
-faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(10):
-    tensors = [torch.zeros(2**22) for _ in range(4)]
-    del tensors
-print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults) / 10)
-"""
-        return float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout)
-
-    assert page_faults_of_a_step("runs.keep_memory()") < 0.05 * page_faults_of_a_step("")

@@ -16,6 +16,7 @@ from echo_keypoints.data.looks import ALONG_PEOPLES_WALL, Looks
 from echo_keypoints.data.phantoms import PhantomFrames
 from echo_keypoints.networks.placenet import PlaceNet
 from echo_keypoints.networks.sknet import SKNet
+from echo_keypoints.training.memory import keep_memory
 from echo_keypoints.training.objective import Objective
 from echo_keypoints.training.placenet import PlaceNetObjective
 from echo_keypoints.training.sknet import SKNetObjective
@@ -138,6 +139,7 @@ def _update(
     largest: float,
 ) -> None:
     """Update by one item at a time; gradients are clipped to a norm of `largest`."""
+    keep_memory()
     optimizer = torch.optim.AdamW(objective.train().parameters(), learning_rate)
     for update in range(updates):
         for group in optimizer.param_groups:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import json
 import logging
 import os
-import platform
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,8 +25,6 @@ from echo_keypoints.networks import load_weights
 Network = TypeVar("Network", bound=nn.Module)
 
 logger = logging.getLogger(__name__)
-
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # options of glibc's mallopt (malloc.h)
 
 CHECKPOINT = re.compile(r"checkpoint_epoch=(\d+)\.pt")
 
@@ -72,18 +68,6 @@ def leave_processes(wrapped: nn.parallel.DistributedDataParallel) -> None:
     wrapped.process_group = None  # type: ignore[assignment]
     gc.collect()
     torch.distributed.destroy_process_group()
-
-
-def keep_memory() -> None:
-    """Keep freed memory for the next step, where the C library is glibc; elsewhere nothing changes.
-
-    glibc maps every large tensor anew and gives it back as soon as it is free, so that a training on the CPU spends
-    up to half of its time in the kernel, which clears the same pages over and over.
-    """
-    if platform.libc_ver()[0] == "glibc":
-        mallopt = ctypes.CDLL(None).mallopt
-        for option, size in ((_MMAP_THRESHOLD, 2**30), (_TRIM_THRESHOLD, 2**31 - 1)):
-            mallopt(option, size)
 
 
 def set_seed(seed: int) -> None:

@@ -28,6 +28,7 @@ from echo_keypoints.results.files import atomic_path, file_digest
 from echo_keypoints.tracking.backends.torch_backend import TorchBackend
 from echo_keypoints.training.classical_flow import DisFlow
 from echo_keypoints.training.handlers import running_average
+from echo_keypoints.training.memory import keep_memory
 from echo_keypoints.training.pseudo import ChainedFlow
 from echo_keypoints.training.starts import StartVariety
 from echo_keypoints.training.trnet import TRNetObjective
@@ -194,6 +195,7 @@ def backends(homes: Mapping[Variant, Path], sknet: Path) -> dict[Variant, Engine
 def _train(
     variants: Sequence[Variant], budget: Budget, engine: Engine, unfinished: Path, origin: str
 ) -> list[nn.Module]:
+    keep_memory()
     sknet = remember(load_weights(engine.weights("sknet.pt"), SKNet), "streams", budget.clips)
     teacher = remember(ChainedFlow(DisFlow()), "forward", budget.clips)  # type: ignore[arg-type]
     runs = [_Run(variant, sknet, teacher, budget.steps) for variant in variants]
