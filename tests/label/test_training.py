@@ -20,7 +20,6 @@ sys.path.insert(0, str(APP))
 from echo_keypoints.cli.simulate import write_clip
 from echo_keypoints.data.simulation import simulate_clip
 from echo_keypoints.label_client import NotFoundError, RefusedError, TrainingStatus
-from echo_keypoints.networks import PlaceNet, load_weights
 from echo_keypoints.readers import open_clip
 from echo_keypoints.tracking import load_backend, open_session
 from echo_keypoints.tracking.backends import models_directory
@@ -170,10 +169,6 @@ def test_placenet_is_taught_where_people_measure(labelled: Server) -> None:
     assert {"end_to_end_px", "parent_end_to_end_px"} <= set(status.metrics)
     taught = client.models()[-1]
     assert taught.model == "placenet" and taught.state in ("serving", "rejected")
-    folder = Path(labelled.studies) / f".echo-keypoints/models/v{taught.version:04d}"
-    assert load_weights(folder / "placenet.pt", PlaceNet).belief_along == 1
-    assert load_backend("onnx", folder, threads=1).belief_along == 1
-    assert load_backend("onnx", threads=1).belief_along == 0.5
     after = client.infer("trnet", "one.v1 b.DCM")
     changed = {name for name in after.models if after.models[name] != before.models[name]}
     assert changed <= {"beat.onnx", "placer.onnx", "placenet.pt"}

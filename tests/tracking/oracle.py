@@ -48,7 +48,6 @@ class OracleBackend:
 
     name = "oracle"
     window = WINDOW
-    belief_along = 0.5
 
     def __init__(
         self,

@@ -48,7 +48,7 @@ def models(networks, tmp_path_factory):
     save_weights(networks[0], folder / "sknet.pt")
     save_weights(networks[1], folder / "trnet.pt")
     torch.manual_seed(1)
-    save_weights(PlaceNet.from_preset("small", belief_along=0.8), folder / "placenet.pt")
+    save_weights(PlaceNet.from_preset("small"), folder / "placenet.pt")
     assert export_models(folder) < 0.05
     return folder
 
@@ -101,18 +101,6 @@ def test_onnx_and_torch_place_alike(models):
     np.testing.assert_allclose(*found, atol=1e-4)
 
 
-def test_weights_say_how_far_placenet_is_believed(models, tmp_path):
-    for name, options in (("onnx", {"threads": 1}), ("torch", {"device": "cpu"})):
-        assert load_backend(name, models, **options).belief_along == 0.8
-        assert load_backend(name, **options).belief_along == 0.5  # as shipped
-    onnx = pytest.importorskip("onnx")
-    folder = shutil.copytree(models, tmp_path / "models")
-    placer = onnx.load(folder / "placer.onnx")
-    del placer.metadata_props[:]  # as exported before weights said so
-    onnx.save(placer, folder / "placer.onnx")
-    assert load_backend("onnx", folder, threads=1).belief_along == 0.5
-
-
 @pytest.mark.parametrize("name", ["onnx", "torch"])
 def test_weights_without_placenet_leave_the_track_where_it_is(models, tmp_path, name):
     for file in models.iterdir():
@@ -131,7 +119,7 @@ def test_weights_without_placenet_leave_the_track_where_it_is(models, tmp_path, 
 def test_only_what_a_training_changed_is_exported_again(models, tmp_path):
     folder = shutil.copytree(models, tmp_path / "models")
     torch.manual_seed(5)
-    save_weights(PlaceNet.from_preset("small", belief_along=1.0), folder / "placenet.pt")
+    save_weights(PlaceNet.from_preset("small"), folder / "placenet.pt")
     assert export_models(folder, "placenet") < 0.05
     written = [
         path.name for path in folder.iterdir() if path.read_bytes() != (models / path.name).read_bytes()

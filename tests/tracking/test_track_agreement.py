@@ -133,7 +133,7 @@ def test_it_is_the_minimum_that_the_formula_names(steady, length):
     ("hearts", "made"),
     [
         (6, {"frame_count": 40}),
-        (4, {"frame_count": 32, "fps": 40, "style": "acoustic"}),  # two of them are fast
+        (10, {"frame_count": 32, "fps": 40, "style": "acoustic"}),  # some are too fast for the flow
     ],
 )
 def test_with_the_shipped_weights_tracks_are_steadier_and_closer(hearts, made):
@@ -149,7 +149,8 @@ def test_with_the_shipped_weights_tracks_are_steadier_and_closer(hearts, made):
                 )
         np.testing.assert_array_equal(errors[True][-1][query.frame], 0)
     moved, plain = np.stack(errors[True]), np.stack(errors[False])
-    assert np.linalg.norm(moved, axis=-1).mean() < 0.85 * np.linalg.norm(plain, axis=-1).mean()
+    distances = [np.linalg.norm(error, axis=-1).mean(axis=(1, 2)) for error in (plain, moved)]
+    assert np.log(distances[1] / distances[0]).mean() < np.log(0.85)  # each heart counts alike
     steps = [np.linalg.norm(np.diff(error, axis=1), axis=-1).mean() for error in (plain, moved)]
     assert steps[1] < 0.8 * steps[0]
 

@@ -66,7 +66,7 @@ def test_iterations_and_reference_can_be_chosen():
 def test_the_beat_as_a_whole_moves_the_track():
     backend = OracleBackend(60, noisy, miss=(0.1, -0.05))
     before, after = (track_clip(coded_clip(60), backend, placement=on).points_px for on in (False, True))
-    view, miss = SteadyView.of(before), np.array([0.5 * 0.1, -0.05])
+    view, miss = SteadyView.of(before), np.array([0.1, -0.05])
     np.testing.assert_allclose(after, view.to_frames(view.places + miss), atol=1e-6)
     assert backend.beat_frames == 12
     moved = np.linalg.norm(after - before, axis=-1)

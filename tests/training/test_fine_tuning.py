@@ -77,7 +77,6 @@ def test_placenet_learns_where_people_measure(tmp_path: Path) -> None:
         data.append({"image": str(tmp_path / f"{seed}.npz"), "label": str(tmp_path / f"{seed}.json")})
     shipped = load_weights(models_directory() / "placenet.pt", PlaceNet)
     learnt = taught(shipped, data, updates=24, learning_rate=5e-4, seed=0)
-    assert (learnt.belief_along, shipped.belief_along) == (1.0, 0.5)
     other = simulate_clip(9_990_000, frame_count=12, fps=12, style="acoustic")
     before, after = (lower(network, other.video, other.points.astype(float)) for network in (shipped, learnt))
     assert after - before > 0.02

@@ -188,7 +188,6 @@ def test_users_clips_train_every_stage(user_data, tmp_path):
     learnt, before = (
         load_weights(path, PlaceNet) for path in (tmp_path / "placenet/placenet.pt", shipped["weights"])
     )
-    assert (learnt.belief_along, before.belief_along) == (1.0, 0.5)
     statistics = [name for name in before.state_dict() if "running" in name]
     assert statistics and all(torch.equal(learnt.state_dict()[n], before.state_dict()[n]) for n in statistics)
 

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from echo_keypoints.anatomy import LANDMARKS
 from echo_keypoints.networks.sknet import ResidualBlock, convolution
-from echo_keypoints.tracking.backends.base import BELIEF_ALONG
 from echo_keypoints.tracking.steady import HEIGHT, LEFT, STEP, TOP, WIDTH
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -38,7 +37,6 @@ class PlaceNet(nn.Module):
         widths: channels at strides 2, 4, 8 and 16; those at 2 and 4 are of each picture, and of the beat.
         joined: channels of the map of the beat, at stride 2.
         landmarks: K.
-        belief_along: how much of what it finds along the wall is to be believed, 0 to 1; it stays with the weights.
     """
 
     rows: Tensor
@@ -49,10 +47,8 @@ class PlaceNet(nn.Module):
         widths: Sequence[int] = (16, 32, 64, 96),
         joined: int = 24,
         landmarks: int = len(LANDMARKS),
-        belief_along: float = BELIEF_ALONG,
     ) -> None:
         super().__init__()
-        self.belief_along = belief_along
         self.preset: str | None = None
         self.overrides: dict[str, Any] = {}
         fine, middle, coarse, coarsest = widths

@@ -23,9 +23,9 @@ FRAMES = 12
 SPAN_S = 3.0
 """Longer clips are looked at in spans of this duration, which overlap by half: the probe may move meanwhile."""
 
-BELIEF_ACROSS, BELIEF_KNOWN = 1.0, (0.0, 1.0)
-"""How much of what PlaceNet finds across the wall is believed, for walls show where they are (along it: see
-`backends.base.BELIEF_ALONG`); and how much along and across it where a person set the landmark in some frame."""
+BELIEF_KNOWN = (0.0, 1.0)
+"""How much of what PlaceNet finds along and across the wall is believed where a person set the landmark in some frame;
+elsewhere all of it is."""
 
 MISSES = (0.055, 0.025)
 """Standard deviations of what the tracks missed by that it was trained on (`data.looks`), along and across the wall, in
@@ -82,8 +82,7 @@ def placed(
     offsets = _smooth(view.to_steady(blend(spans, len(points))) - view.places, SMOOTH_S * rate)
     size = np.sqrt((offsets**2).mean(axis=0)) / MISSES  # (4, 2)
     offsets = corrected_start(offsets, np.where(known[..., None], 0.0, np.nan))
-    belief = (backend.belief_along, BELIEF_ACROSS)
-    belief = np.where(np.any(known, axis=0)[:, None], BELIEF_KNOWN, belief) * np.clip(2 - size / 2, 0, 1)
+    belief = np.where(np.any(known, axis=0)[:, None], BELIEF_KNOWN, 1.0) * np.clip(2 - size / 2, 0, 1)
     return Placement(view.to_frames(view.places + belief * offsets), view.to_frames(view.places + offsets))
 
 

@@ -6,7 +6,7 @@ Run it as ``python -m echo_keypoints.training.export models``.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,6 @@ from echo_keypoints.tracking.backends.base import Backend
 from echo_keypoints.tracking.backends.detector import Detector, Labeller
 from echo_keypoints.tracking.backends.onnx_backend import (
     BEAT,
-    BELIEF_KEY,
     DESCRIPTOR,
     DETECTOR,
     FLOW_FILE,
@@ -189,9 +188,7 @@ def export_placer(placenet: PlaceNet, folder: Path) -> None:
         beat = graph(pictures, heights)
     sides = ({0: torch.export.Dim("frames")}, None)
     _write(folder / BEAT, graph, (pictures, heights), ["pictures", "heights"], ["beat"], sides)
-    known = {BELIEF_KEY: str(placenet.belief_along)}
-    inputs = ["pictures", "beat"]
-    _write(folder / PLACER, PlacerGraph(placenet), (pictures, beat), inputs, ["places"], sides, known)
+    _write(folder / PLACER, PlacerGraph(placenet), (pictures, beat), ["pictures", "beat"], ["places"], sides)
 
 
 def export_flow(path: Path) -> None:
@@ -284,7 +281,6 @@ def _write(
     input_names: list[str],
     output_names: list[str],
     dynamic: tuple[Any, ...] | None = None,
-    metadata: Mapping[str, str] | None = None,
 ) -> None:
     program = torch.onnx.export(
         module.eval(),
@@ -300,7 +296,6 @@ def _write(
     for node in program.model.graph.all_nodes():
         node.metadata_props.clear()  # stack traces with the paths of the machine that exported
         node.doc_string = None
-    program.model.metadata_props.update(metadata or {})
     program.save(path, external_data=False)
 
 

@@ -112,8 +112,6 @@ def taught(
     """Give a copy of a PlaceNet that has learnt where people set the landmarks, for experiments; teams use
     ``configs/teach_placenet.json``.
 
-    What it finds along the wall is then believed in full: it is those people's place.
-
     Args:
         network: stays as it is.
         data: clips with labels (`data.clips.LabelledFrames`), some with all four landmarks.
@@ -123,7 +121,6 @@ def taught(
     """
     torch.manual_seed(seed)
     learner = copy.deepcopy(network)
-    learner.belief_along = learner.overrides["belief_along"] = 1.0
     frames = LabelledFrames(data, LOOK_FRAMES, seed=seed, complete=True)
     looks = Looks(frames, LOOKS, seed, augment=True, along=ALONG_PEOPLES_WALL)
     objective = PlaceNetObjective(frozen_statistics(learner), precision="float32")

@@ -30,8 +30,11 @@ def test_at_end_diastole_all_four_lie_on_one_line(seed):
     assert (np.diff(points @ across) > 1).all()
 
 
-def test_the_line_is_at_right_angles_to_the_cavity_that_shows():
-    """The middle of what the tissue labels call cavity, on lines apical of the landmarks, does not drift sideways."""
+def test_the_line_leans_a_little_from_right_angles_to_the_cavity_that_shows():
+    """The middle of what the tissue labels call cavity, on lines apical of the landmarks, hardly drifts sideways.
+
+    As in readers' lines, the septal end of it is nearer to the base.
+    """
     turned = []
     for seed in range(60, 84):
         phantom = Phantom(seed, pathology="normal")
@@ -51,7 +54,7 @@ def test_the_line_is_at_right_angles_to_the_cavity_that_shows():
         if seen.sum() >= 15:
             turned.append(np.degrees(np.arctan(np.polyfit(apical[seen], middles[seen], 1)[0])))
     assert len(turned) >= 15
-    assert np.median(np.abs(turned)) < 4 and abs(np.mean(turned)) < 3
+    assert np.median(np.abs(turned)) < 4 and -3 < np.mean(turned) < -0.5
 
 
 def test_the_line_lies_below_the_furthest_reach_of_the_leaflet():

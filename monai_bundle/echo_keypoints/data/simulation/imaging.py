@@ -163,7 +163,7 @@ def sample_scanner(rng: np.random.Generator, style: str) -> dict[str, float | in
         "compounding": uniform(0.1, 0.5) if rng.random() < 0.6 else 0.0,
         "dynamic_range_db": uniform(22, 70) if wild else uniform(32, 60),
         "gamma": uniform(0.55, 1.8) if wild else uniform(0.75, 1.4),
-        "top_percentile": uniform(95, 99.8),
+        "top_percentile": uniform(96, 99.9),
         "noise": log_uniform(rng, 0.002, 0.06),
         "clutter": uniform(0, 1.6),
         "persistence": uniform(0, 0.6) if rng.random() < 0.5 else 0.0,

@@ -83,7 +83,7 @@ class Phantom:
         self._beamformer = BeamFormer(scanner, rng)
         self._tissue = self._painted(rng)
         self._leaflet = {
-            "echo": log_uniform(rng, 0.1, 1.2), "width": rng.uniform(1.2, 3.2),
+            "echo": log_uniform(rng, 0.25, 2.5), "width": rng.uniform(1.2, 3.2),
             "cusp_echo": log_uniform(rng, 0.05, 0.8) * (rng.random() < 0.8),
         }  # fmt: skip
         self._overlay = draw_overlays(size, self.screen.inside, rng)

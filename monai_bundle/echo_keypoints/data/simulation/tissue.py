@@ -87,7 +87,8 @@ def paint(
     # Echoes start here; thin walls keep some echo.
     septal_echo = septal + np.minimum(bloom_mm, 0.3 * septum)
     septal_end = septal + septum - np.minimum(bloom_mm, 0.3 * septum)
-    posterior_echo = posterior + np.minimum(bloom_mm, 0.3 * wall)
+    # With chordae and papillary muscle before it, it has less contrast than the septum: less of the smear shows.
+    posterior_echo = posterior + np.minimum(0.6 * bloom_mm, 0.3 * wall)
     effusion = uniform(2, 15) if rng.random() < 0.06 else 0.0  # fluid between wall and pericardium
     pericardium_echo = posterior + wall + effusion + bloom_mm
     a = np.abs(vv)
@@ -109,18 +110,18 @@ def paint(
     fill(front & (a <= rv_edge), blood * uniform(0.7, 3), 1)
     free_wall = uniform(2, 6)
     fill(front & (a > rv_edge) & (a < rv_edge + free_wall), echo(0.4, 2.0))
-    if rng.random() < 0.75:  # trabecula and moderator band
+    if rng.random() < 0.6:  # trabecula and moderator band
         band = (
             front
             & (a > septal + septum + uniform(0, 3))
             & (a < rv_edge)
             & (smooth_noise(rng, shape, uniform(8, 20)) > uniform(0.6, 1.6))
         )
-        amplitude[band] = echo(0.1, 0.9)
+        amplitude[band] = echo(0.06, 0.6)
     # Behind the posterior wall: pericardium, then lung or haze.
     behind = ~front & (a > pericardium_echo)
     depth_behind = np.maximum(a - pericardium_echo, 0)
-    haze, pericardium = echo(0.06, 1.0), echo(0.9, 7.0)
+    haze, pericardium = echo(0.06, 1.0), echo(1.2, 12.0)
     fill(behind, haze)
     draw = rng.random()
     if draw < 0.25:  # glare: what lies behind is as bright as the pericardium itself
@@ -136,14 +137,14 @@ def paint(
     labels[~front & (a > epi) & (a < epi + effusion + thickness)] = 5
     # The walls.
     ends = uu < heart.wall_end(+1) + 6 - 0.4 * np.maximum(a - posterior, 0)
-    fill(~front & (a > posterior) & (a <= pericardium_echo) & ends, echo(0.2, 1.2))
+    fill(~front & (a > posterior) & (a <= pericardium_echo) & ends, echo(0.18, 0.9))
     if effusion:
         fill(
             ~front & (a > epi - min(bloom_mm, 2.0)) & (a <= pericardium_echo) & ends, blood * uniform(0.6, 2)
         )
     labels[~front & (a > posterior) & (a <= epi) & ends] = 4
     septum_ends = uu < heart.wall_end(-1) + 3
-    fill(front & (a > septal) & (a <= septal_end) & septum_ends, echo(0.3, 1.6))
+    fill(front & (a > septal) & (a <= septal_end) & septum_ends, echo(0.22, 1.1))
     labels[front & (a > septal) & (a <= septal + septum) & septum_ends] = 2
     cavity = np.where(front, a <= septal, a <= posterior)
     lumen = np.where(front, a <= septal_echo, a <= posterior_echo)
@@ -253,17 +254,17 @@ def _paint_cavity_contents(heart, rng, uu, vv, a, posterior, cavity, amplitude, 
         island = ((uu - centre_u) / uniform(7, 18)) ** 2 + (
             (fraction - centre_f) / uniform(0.12, 0.3)
         ) ** 2 < 1
-        amplitude[posterior_half & island] = echo(0.15, 1.0)
+        amplitude[posterior_half & island] = echo(0.1, 0.8)
     if rng.random() < 0.7:  # chordae and trabeculae lying on the wall
         layer = (
             posterior_half & (fraction > uniform(0.6, 0.93)) & (uu < heart.base_length * uniform(0.1, 0.8))
         )
         patchy = smooth_noise(rng, uu.shape, uniform(5, 24)) > uniform(-0.8, 0.8)
-        amplitude[layer & patchy] = echo(0.1, 1.1)
+        amplitude[layer & patchy] = echo(0.06, 0.8)
     if rng.random() < 0.5:  # septal and apical trabeculae
         layer = cavity & (uu < -heart.apex_length * uniform(0.3, 0.9))
         patchy = smooth_noise(rng, uu.shape, uniform(5, 14)) > uniform(0.0, 1.0)
-        amplitude[layer & patchy] = echo(0.1, 0.8)
+        amplitude[layer & patchy] = echo(0.06, 0.6)
     canvas = np.zeros(uu.shape, np.float32)
     for _ in range(rng.integers(0, 6)):  # single chordae: lines that run from muscle to leaflet
         start = (uniform(-0.6, 0.2) * heart.apex_length, uniform(0.3, 0.95) * heart.radius)

@@ -22,11 +22,6 @@ Descriptors = tuple[Any, ...]
 Beat = Any
 """What PlaceNet remembers of a beat, likewise."""
 
-BELIEF_ALONG = 0.5
-"""How much of what PlaceNet finds along the wall is believed, unless its weights say otherwise: it has learnt how far
-below the leaflets' tips the phantom's landmarks lie, and readers differ by several mm. Weights that people taught where
-they measure say 1."""
-
 
 @dataclass(frozen=True)
 class Detections:
@@ -54,7 +49,6 @@ class Backend(Protocol):
         models: file name → sha256 of the weights in use.
         map_bytes: memory that the maps of one frame take.
         can_place: whether there is a PlaceNet among the weights.
-        belief_along: how much of what that finds along the wall is believed, 0 to 1; asked for only if `can_place`.
     """
 
     @property
@@ -71,9 +65,6 @@ class Backend(Protocol):
 
     @property
     def can_place(self) -> bool: ...  # noqa: D102
-
-    @property
-    def belief_along(self) -> float: ...  # noqa: D102
 
     def detect(
         self,

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from echo_keypoints.errors import ModelError
 from echo_keypoints.tracking.backends.base import (
-    BELIEF_ALONG,
     Beat,
     Descriptors,
     Detections,
@@ -27,8 +26,6 @@ from echo_keypoints.tracking.windows import neighbour_pairs, window_groups
 
 DETECTOR, DESCRIPTOR, REFINER, LABELLER = "detector.onnx", "descriptor.onnx", "refiner.onnx", "tissue.onnx"
 BEAT, PLACER = "beat.onnx", "placer.onnx"
-BELIEF_KEY = "belief_along"
-"""Among the placer's metadata: `Backend.belief_along`."""
 FLOW_FILE = Path(__file__).with_name("flow.onnx")
 """`networks.lucas_kanade` as a graph: it has no weights, so it lies with the code."""
 
@@ -91,12 +88,6 @@ class OnnxBackend:
     def can_place(self) -> bool:
         """Whether there is a PlaceNet among the weights."""
         return self._placer is not None
-
-    @property
-    def belief_along(self) -> float:
-        """See `Backend`."""
-        assert self._placer is not None, "asked for only if can_place"
-        return float(self._placer.get_modelmeta().custom_metadata_map.get(BELIEF_KEY, BELIEF_ALONG))
 
     def detect(
         self,

@@ -102,12 +102,6 @@ class TorchBackend:
         """Whether there is a PlaceNet."""
         return self._placenet is not None
 
-    @property
-    def belief_along(self) -> float:
-        """See `Backend`."""
-        assert self._placenet is not None, "asked for only if can_place"
-        return self._placenet.belief_along
-
     @torch.inference_mode()
     def detect(
         self,
