@@ -14,11 +14,15 @@ SIDE_BY_SIDE = ("-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile", "-
 
 
 def install(session: nox.Session, *requirements: str, torch: bool = False) -> None:
-    """Install with uv, which takes a fraction of pip's time; torch with pip, which knows where a build for CPU lies."""
+    """Install with uv, which takes a fraction of pip's time; torch with pip, which knows where a build for CPU lies.
+
+    All is compiled then and there, by several processes: tests start many interpreters, which may not keep what they
+    compile (PYTHONDONTWRITEBYTECODE).
+    """
     if torch:
         session.install("--no-compile", "-c", "constraints.txt", "torch")
     session.install("uv")
-    session.run("uv", "pip", "install", "--quiet", *requirements)
+    session.run("uv", "pip", "install", "--quiet", "--compile-bytecode", *requirements)
 
 
 @nox.session
