@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from echo_keypoints.networks import PlaceNet
-from echo_keypoints.networks.placenet import PRESETS, SHARPNESS
+from echo_keypoints.networks.placenet import PRESETS, SHARPNESS, SIGMA
 from echo_keypoints.tracking.steady import HEIGHT, WIDTH
 
 HEIGHTS = torch.tensor([[-0.5, -0.3, 0.3, 0.5], [-0.5, -0.2, 0.2, 0.5]])
@@ -50,6 +50,24 @@ def test_a_single_vote_is_its_cell(network):
     votes[0, :, 10, 30] = 100.0
     place = network.places(votes)[0, 0]
     torch.testing.assert_close(place, torch.stack((network.columns[30], network.rows[10])))
+    assert network.doubts(votes).abs().max() == 0
+
+
+@torch.no_grad()
+def test_doubts_are_what_votes_spread_by_beyond_what_they_are_taught(network):
+    basal, height = 0.08, 0.04
+    away = (network.columns - 0.1).square() / (SIGMA**2 + basal**2)
+    away = away + (network.rows[:, None] - 0.05).square() / (SIGMA**2 + height**2)
+    votes = (-away / (2 * SHARPNESS)).expand(1, 4, -1, -1)
+    torch.testing.assert_close(network.places(votes)[0, 0], torch.tensor([0.1, 0.05]), atol=1e-3, rtol=0)
+    torch.testing.assert_close(network.doubts(votes)[0, 0], torch.tensor([basal, height]), atol=1e-3, rtol=0)
+
+
+@torch.no_grad()
+def test_some_frames_can_be_voted_in_in_the_light_of_all(network):
+    pictures = torch.rand(2, 5, HEIGHT, WIDTH)
+    some = network(pictures, HEIGHTS, torch.tensor([1, 4]))
+    torch.testing.assert_close(some, network(pictures, HEIGHTS)[:, [1, 4]], atol=1e-4, rtol=1e-4)
 
 
 def test_gradients_reach_every_parameter(network):

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echo_keypoints.clip import Clip, ClipHeader
-from echo_keypoints.tracking.backends.base import Beat, Descriptors, Detections, Maps
+from echo_keypoints.tracking.backends.base import Beat, Descriptors, Detections, Maps, Sighting
 from echo_keypoints.tracking.steady import HEIGHT, WIDTH
 
 WINDOW = 24
@@ -107,9 +107,10 @@ class OracleBackend:
         self.beat_frames = len(pictures)
         return np.stack((np.zeros(4), heights), axis=-1)
 
-    def place(self, pictures: NDArray[np.uint8], beat: Beat) -> NDArray[np.float64]:
+    def place(self, pictures: NDArray[np.uint8], beat: Beat) -> Sighting:
         assert pictures.shape[1:] == (HEIGHT, WIDTH)
-        return np.repeat(beat[None] + self.miss, len(pictures), axis=0)
+        places = np.repeat(beat[None] + self.miss, len(pictures), axis=0)
+        return Sighting(places, np.zeros_like(places))
 
     def flow(self, reference: NDArray[np.uint8], target: NDArray[np.uint8]) -> NDArray[np.float32]:
         raise AssertionError("the oracle knows landmarks only: track with motion=False")

@@ -33,11 +33,11 @@ def scene():
     return points, moving_texture(points)
 
 
-def features(frames, points, detected, peak=1.0, spread_px=5.0, seen=None):
+def features(frames, points, detected, peak=1.0, spread_px=5.0, seen=None, doubt_px=2.0):
     references = np.zeros((len(points), 4), int)
     ones = np.ones((len(points), 4))
     detections = Detections(detected, peak * ones, spread_px * ones, ())
-    track = Placement(points, detected if seen is None else seen)
+    track = Placement(points, detected if seen is None else seen, np.full((len(points), 4), doubt_px))
     return confidence_features(lambda a, b: frames[a:b], track, references, detections)
 
 
@@ -50,6 +50,7 @@ def test_features_of_a_perfect_track(scene):
     np.testing.assert_allclose(named["steadiness"], 1, atol=1e-5)
     np.testing.assert_allclose(named["log_disagreement"], np.log(6))
     np.testing.assert_allclose(named["log_misplacement"], np.log(2))
+    np.testing.assert_allclose(named["log_doubt"], np.log(3))
     np.testing.assert_allclose(named["log_spread"], np.log(6))
 
 
@@ -74,7 +75,7 @@ def test_the_border_of_the_image_is_no_trap():
 def test_the_fit_finds_the_probabilities_that_made_the_data():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(20_000, len(FEATURES)))
-    truth = ConfidenceModel(TOLERANCE_PX, 0.3, (1.0, -0.5, -1.5, -0.7, 0.8, 0.0, 0.4), "made up")
+    truth = ConfidenceModel(TOLERANCE_PX, 0.3, (1.0, -0.5, -1.5, -0.7, -0.6, 0.8, 0.0, 0.4), "made up")
     probability = truth(x)
     errors = np.where(rng.uniform(size=len(x)) < probability, 1.0, 9.0)
     fitted = fit_confidence(x, errors, "made up")

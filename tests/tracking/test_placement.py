@@ -5,7 +5,8 @@ import pytest
 
 from echo_keypoints.data.simulation import simulate_clip
 from echo_keypoints.tracking import load_backend
-from echo_keypoints.tracking.placement import placed
+from echo_keypoints.tracking.backends.base import Sighting
+from echo_keypoints.tracking.placement import MISSES, TAUGHT_MISSES, placed
 from echo_keypoints.tracking.steady import SteadyView
 
 SEEDS = range(9_400_000, 9_400_006)
@@ -68,20 +69,24 @@ def test_each_landmark_is_taken_as_its_reader_sees_it(backend, clips):
 
 
 class Sees:
-    """Sees SEnP off the track by so much across the wall, in one frame by more; the other landmarks on it."""
+    """Sees SEnP off the first track by so much across the wall, in one frame by more; the other landmarks on it."""
 
-    def __init__(self, off, more):
-        self.off, self.more = off, more
+    def __init__(self, off, more, doubt=0.0):
+        self.off, self.more, self.doubt = off, more, doubt
+        self.heights = None
 
     def see_beat(self, pictures, heights):
-        return heights
+        if self.heights is None:
+            self.heights = heights
+        return self.heights
 
     def place(self, pictures, heights):
         found = np.zeros((len(pictures), 4, 2))
         found[..., 1] = heights
         found[:, 1, 1] += self.off
-        found[15, 1, 1] += self.more
-        return found
+        if len(found) > 15:  # all frames, not a glance
+            found[15, 1, 1] += self.more
+        return Sighting(found, np.full_like(found, self.doubt))
 
 
 @pytest.mark.parametrize(("off", "moved_there"), [(0.02, True), (0.12, False)])
@@ -94,14 +99,32 @@ def test_what_is_far_from_a_given_landmark_does_not_tell_how_it_moves(clips, off
     assert (np.abs(found[15, 1] - track[15, 1]).max() > 0.3) == moved_there
 
 
+def test_what_is_seen_is_weighed_by_its_doubt(clips):
+    """Against an independent product of normal densities: prior of our tracks times what PlaceNet's own leaves."""
+    clip, off = clips[0], 0.02
+    track = clip.points.astype(float)
+    places = np.linspace(-0.05, 0.05, 20001)
+    moves = []
+    for doubt in (1e-3, 0.015, 0.035):
+        found = moved(Sees(off, 0.0, doubt), clip, track)
+        np.testing.assert_allclose(found[:, [0, 2, 3]], track[:, [0, 2, 3]], atol=1e-9)
+        view = SteadyView.of(track)
+        moves.append((view.to_steady(found) - view.places)[:, 1, 1].mean())
+        seen = -((places - off) ** 2) / doubt**2
+        prior = places**2 / TAUGHT_MISSES[1] ** 2 - places**2 / MISSES[1] ** 2
+        assert moves[-1] == pytest.approx(places[(seen + prior).argmax()], rel=0.03)
+    assert off > moves[0] > moves[1] > moves[2] > 0
+
+
 def test_what_is_seen_is_told_whole(backend, clips):
     clip = clips[1]
     view = SteadyView.of(clip.points.astype(float))
     track = view.to_frames(view.places + np.array([0.05, 0.04]))
     found = placed(backend, lambda a, b: clip.video[a:b], track, NOTHING, clip.times_s)
     view = SteadyView.of(track)
-    np.testing.assert_allclose(found.points, found.seen, atol=1e-9)
-    assert np.abs(view.to_steady(found.seen) - view.places).max() > 0.02
+    seen, moved_by = (view.to_steady(points) - view.places for points in (found.seen, found.points))
+    assert np.abs(seen).max() > 0.02
+    assert ((moved_by / seen > 0) & (moved_by / seen < 1 + 1e-6))[np.abs(seen) > 1e-3].all()
 
 
 def test_a_long_clip_is_looked_at_in_spans(backend, clips):

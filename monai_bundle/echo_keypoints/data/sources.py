@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from echo_keypoints.data.clips import ClipWindows, LabelledFrames
-from echo_keypoints.data.looks import ALONG_PEOPLES_WALL, Looks
+from echo_keypoints.data.looks import Looks
 from echo_keypoints.data.pairs import FramePairs
 from echo_keypoints.data.phantoms import VALIDATION_SEED, PhantomClips, PhantomFrames, TrackedPhantomClips
 
@@ -55,7 +55,7 @@ def looks(
     train = _is_train(part)
     if data is not None:
         labelled = LabelledFrames(data, frames, size, augment=train, seed=seed, complete=True)
-        return Looks(labelled, looks, seed, augment=train, along=ALONG_PEOPLES_WALL)
+        return Looks(labelled, looks, seed, augment=train)
     first, count = (seed, VALIDATION_SEED - seed) if train else (VALIDATION_SEED, hearts)
     phantoms = PhantomFrames(count, frames, size, first, context_frames=frames, tissue=False)
     return Looks(phantoms, looks, first, augment=train)

@@ -20,12 +20,15 @@ from echo_keypoints.networks.sknet import ResidualBlock, convolution
 from echo_keypoints.tracking.steady import HEIGHT, LEFT, STEP, TOP, WIDTH
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "small": {"widths": (16, 32, 64, 96), "joined": 24},
-    "paper": {"widths": (32, 64, 128, 192), "joined": 48},
+    "small": {"widths": (16, 32, 64, 96), "joined": 24, "blocks": (2, 3, 4, 4)},
+    "paper": {"widths": (32, 64, 128, 192), "joined": 48, "blocks": (2, 3, 4, 4)},
 }
 
 SHARPNESS = 4.0
 """Of the soft-max whose mean is the landmark's place."""
+
+SIGMA = 0.035
+"""Of the Gaussian around the landmark that its votes are taught to be, in lengths of the line."""
 
 _MARK = 0.03  # sigma of the mark that shows where the track is, in lengths of the line
 
@@ -36,6 +39,8 @@ class PlaceNet(nn.Module):
     Args:
         widths: channels at strides 2, 4, 8 and 16; those at 2 and 4 are of each picture, and of the beat.
         joined: channels of the map of the beat, at stride 2.
+        blocks: residual blocks that the beat passes on the way back up, at strides 2, 4, 8 and 16. They cost little:
+            there is one beat for all the pictures.
         landmarks: K.
     """
 
@@ -46,6 +51,7 @@ class PlaceNet(nn.Module):
         self,
         widths: Sequence[int] = (16, 32, 64, 96),
         joined: int = 24,
+        blocks: Sequence[int] = (2, 3, 4, 4),
         landmarks: int = len(LANDMARKS),
     ) -> None:
         super().__init__()
@@ -57,12 +63,13 @@ class PlaceNet(nn.Module):
         self.beat_fine = convolution(2 * fine + landmarks + 2, joined, kernel=1)
         self.beat_middle = convolution(2 * middle, middle, kernel=1)
         self.coarse = nn.Sequential(convolution(middle, coarse, stride=2), ResidualBlock(coarse))
-        self.coarsest = nn.Sequential(
-            convolution(coarse, coarsest, stride=2), ResidualBlock(coarsest), ResidualBlock(coarsest)
-        )
+        self.coarsest = nn.Sequential(convolution(coarse, coarsest, stride=2), *_blocks(coarsest, blocks[3]))
         ladder = ((coarsest, coarse), (coarse, middle), (middle, joined))
         self.up = nn.ModuleList(convolution(below, above, kernel=1) for below, above in ladder)
-        self.merge = nn.ModuleList(ResidualBlock(above) for _, above in ladder)
+        self.merge = nn.ModuleList(
+            nn.Sequential(*_blocks(above, count))
+            for (_, above), count in zip(ladder, reversed(blocks[:3]), strict=True)
+        )
         self.join_fine = convolution(fine, joined, kernel=1, relu=False)
         self.join_middle = convolution(middle, joined, kernel=1, relu=False)
         self.compare = convolution(joined, joined)
@@ -78,20 +85,24 @@ class PlaceNet(nn.Module):
         network.preset, network.overrides = preset, overrides
         return network
 
-    def forward(self, pictures: Tensor, heights: Tensor) -> Tensor:
+    def forward(self, pictures: Tensor, heights: Tensor, frames: Tensor | None = None) -> Tensor:
         """Vote.
 
         Args:
             pictures: ``(B, F, HEIGHT, WIDTH)`` in [0, 1], any number F of frames.
             heights: ``(B, K)`` of the track (`tracking.steady.SteadyView`).
+            frames: ``(V,)`` integers, the frames to vote in; all of them by default.
 
         Returns:
-            ``(B, F, K, HEIGHT / 2, WIDTH / 2)``: logits of where the landmarks are.
+            ``(B, V, K, HEIGHT / 2, WIDTH / 2)``: logits of where the landmarks are.
         """
-        fine, middle = self.describe(pictures.flatten(0, 1))
-        beat = self.beat(fine, middle, heights)
-        frames = pictures.shape[1]
-        return self.vote(fine, middle, beat.repeat_interleave(frames, dim=0)).unflatten(0, (-1, frames))
+        hearts = len(pictures)
+        described = self.describe(pictures.flatten(0, 1))
+        beat = self.beat(*described, heights)
+        if frames is not None:
+            described = tuple(d.unflatten(0, (hearts, -1))[:, frames].flatten(0, 1) for d in described)
+        beats = beat.repeat_interleave(len(described[0]) // hearts, dim=0)
+        return self.vote(*described, beats).unflatten(0, (hearts, -1))
 
     def describe(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """Pictures ``(N, HEIGHT, WIDTH)`` → what each of them shows, at strides 2 and 4."""
@@ -119,8 +130,25 @@ class PlaceNet(nn.Module):
 
     def places(self, votes: Tensor) -> Tensor:
         """Mean of the soft-max of votes ``(..., K, HEIGHT / 2, WIDTH / 2)``: ``(..., K, 2)``, see `tracking.steady`."""
-        share = torch.softmax(SHARPNESS * votes.float().flatten(-2), dim=-1).view_as(votes)
+        share = self._share(votes)
         return torch.stack((share.sum(dim=-2) @ self.columns, share.sum(dim=-1) @ self.rows), dim=-1)
+
+    def doubts(self, votes: Tensor) -> Tensor:
+        """How far off `places` may be: standard deviations of the same shape.
+
+        The votes spread wider than the Gaussian that they are taught to be (`SIGMA`), by as much as the landmark might
+        as well lie elsewhere: cross-entropy is least where the soft-max is the target, spread by what is not known.
+        """
+        share = self._share(votes)
+        spreads = []
+        for part, cells in ((share.sum(dim=-2), self.columns), (share.sum(dim=-1), self.rows)):
+            away = cells - (part @ cells)[..., None]
+            spreads.append((part * away.square()).sum(dim=-1))
+        return (torch.stack(spreads, dim=-1) - SIGMA**2).clamp(min=0).sqrt()
+
+    def _share(self, votes: Tensor) -> Tensor:
+        """Soft-max of votes ``(..., HEIGHT / 2, WIDTH / 2)`` over all cells."""
+        return torch.softmax(SHARPNESS * votes.float().flatten(-2), dim=-1).view_as(votes)
 
     def _orientation(self, heights: Tensor) -> Tensor:
         """Where the track is, and where each cell is: ``(B, K + 2, HEIGHT / 2, WIDTH / 2)``."""
@@ -129,6 +157,10 @@ class PlaceNet(nn.Module):
         marks = torch.exp(-away / (2 * _MARK**2))
         cells = torch.stack(torch.broadcast_tensors(rows, columns)).expand(len(heights), -1, -1, -1)
         return torch.cat((marks, cells), dim=1)
+
+
+def _blocks(width: int, count: int) -> list[ResidualBlock]:
+    return [ResidualBlock(width) for _ in range(count)]
 
 
 def _over_frames(maps: Tensor, hearts: int) -> Tensor:

@@ -26,6 +26,7 @@ FEATURES = (
     "log_spread",
     "log_disagreement",
     "log_misplacement",
+    "log_doubt",
     "similarity",
     "steadiness",
     "log_jerk",
@@ -37,6 +38,7 @@ FEATURES = (
 * log_disagreement: ``log(1 + distance)`` in model px between the detection in this frame and the tracked
   point.
 * log_misplacement: the same between the tracked point and where the beat as a whole shows it (`placement`).
+* log_doubt: ``log(1 + standard deviation)`` in model px of where the beat shows it.
 * similarity: correlation coefficient of the patch around the point with that around its reference.
 * steadiness: the same with the frame before.
 * log_jerk: ``log(1 + |p(t+1) - 2 p(t) + p(t-1)|)`` in model px.
@@ -63,7 +65,7 @@ class ConfidenceModel:
     fitted_on: str
 
     def __call__(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Features ``(..., 7)`` → probability ``(...)``."""
+        """Features ``(..., 8)`` → probability ``(...)``."""
         logit = self.intercept + features @ np.asarray(self.weights)
         return 1 / (1 + np.exp(-np.clip(logit, -30, 30)))
 
@@ -100,7 +102,7 @@ def confidence_features(
         detections: in the same frames.
 
     Returns:
-        ``(T, 4, 7)``, see `FEATURES`.
+        ``(T, 4, 8)``, see `FEATURES`.
     """
     points = track.points
     length, landmarks = points.shape[:2]
@@ -120,6 +122,7 @@ def confidence_features(
             np.log1p(detections.spread_px),
             np.log1p(np.linalg.norm(points - detections.points, axis=-1)),
             np.log1p(np.linalg.norm(points - track.seen, axis=-1)),
+            np.log1p(track.doubt_px),
             (patches * patches[references, np.arange(landmarks)]).sum(-1),
             (patches * patches[before]).sum(-1),
             np.log1p(jerk),

@@ -25,12 +25,15 @@ SPAN_S = 3.0
 
 BELIEF_KNOWN = (0.0, 1.0)
 """How much of what PlaceNet finds along and across the wall is believed where a person set the landmark in some frame;
-elsewhere all of it is."""
+elsewhere as much as it is sure of."""
 
 MISSES = (0.055, 0.025)
-"""Standard deviations of what the tracks missed by that it was trained on (`data.looks`), along and across the wall, in
-lengths of the measuring line. A landmark that it sees twice as far off is moved, four times as far is left where it
-is: in a heart unlike all others it may take something else for the wall."""
+"""Standard deviations of what tracks miss by on phantoms, along and across the wall, in lengths of the measuring
+line."""
+
+TAUGHT_MISSES = (0.105, 0.04)
+"""The same of the tracks that it was trained on (`data.looks`): wider, so that it learns to look at the picture and not
+to stay near the track."""
 
 SMOOTH_S = 0.02
 """Sigma in time of what it finds."""
@@ -45,11 +48,20 @@ class Placement:
     Attributes:
         points: ``(T, 4, 2)`` model px.
         seen: ``(T, 4, 2)`` where the landmarks were seen, if all of it were believed. How far that is from the
-            track tells how sure its place is (`confidence`).
+            track tells how sure its place is (`confidence`), and so does
+        doubt_px: ``(T, 4)`` standard deviation of what that is off by.
     """
 
     points: NDArray[np.float64]
     seen: NDArray[np.float64]
+    doubt_px: NDArray[np.float64]
+
+    @classmethod
+    def without(cls, points: NDArray[np.float64], detected: NDArray[np.float64]) -> Placement:
+        """A track ``(T, 4, 2)`` without a second look: detected points stand for what is seen, and nothing is known
+        beyond what tracks miss by."""
+        doubt = np.hypot(*MISSES) * SteadyView.of(points).length_px
+        return cls(points, detected, np.full(points.shape[:2], doubt))
 
 
 def placed(
@@ -61,9 +73,14 @@ def placed(
 ) -> Placement:
     """Move a track to where the landmarks are, in each frame in the light of the whole beat.
 
+    How far is a mean, weighed by inverse variances, of where they are seen and where they are tracked. Doubts of what
+    is seen (`Sighting`) are small on hearts such as PlaceNet was trained on, and large where it does not know its way.
+    They allow for tracks that miss by `TAUGHT_MISSES`; that ours miss by `MISSES` only is what the track adds. A glance
+    at the frames that show the beat comes first, so that then every frame is seen from nearer by.
+
     Where a person set a landmark it stays. By as much as PlaceNet would have moved it there, the person sees it
-    elsewhere; that much, interpolated in time, is taken off everywhere. If it is far off (`MISSES`), what PlaceNet sees
-    is not that landmark, and how it moves tells nothing.
+    elsewhere; that much, interpolated in time, is taken off everywhere. If that is four times `MISSES`, what PlaceNet sees
+    is not that landmark, and how it moves tells nothing; up to twice as much it does.
 
     Args:
         backend: the networks, PlaceNet among them.
@@ -74,28 +91,72 @@ def placed(
     """
     rate = 1 / float(np.median(np.diff(frame_times_s)))
     span = max(FRAMES, round(SPAN_S * rate))
-    spans = [
-        (first, _seen(backend, read(first, min(first + span, len(points))), points[first : first + span]))
-        for first in window_starts(len(points), span)
-    ]
     view = SteadyView.of(points)
-    offsets = _smooth(view.to_steady(blend(spans, len(points))) - view.places, SMOOTH_S * rate)
-    size = np.sqrt((offsets**2).mean(axis=0)) / MISSES  # (4, 2)
+
+    def look(track: NDArray[np.float64], glance: bool) -> NDArray[np.float64]:
+        """How far off the landmarks are seen, and the doubts: ``(2, T, 4, 2)`` in lengths of the line."""
+        parts = ((first, track[first : first + span]) for first in window_starts(len(track), span))
+        spans = [(n, _seen(backend, read(n, n + len(part)), part, glance)) for n, part in parts]
+        seen, doubts = np.moveaxis(blend(spans, len(track)), 1, 0)
+        return np.stack((view.to_steady(seen) - view.places, doubts))
+
+    offsets, doubts = look(points, glance=True)
+    nearer = view.to_frames(view.places + _sure(doubts) * offsets)
+    offsets, doubts = look(nearer, glance=False)
+    offsets = _smooth(offsets, SMOOTH_S * rate)
+    familiar = _familiar(offsets)
     offsets = corrected_start(offsets, np.where(known[..., None], 0.0, np.nan))
-    belief = np.where(np.any(known, axis=0)[:, None], BELIEF_KNOWN, 1.0) * np.clip(2 - size / 2, 0, 1)
-    return Placement(view.to_frames(view.places + belief * offsets), view.to_frames(view.places + offsets))
+    belief = np.where(np.any(known, axis=0)[:, None], BELIEF_KNOWN * familiar, _sure(doubts))
+    return Placement(
+        view.to_frames(view.places + belief * offsets),
+        view.to_frames(view.places + offsets),
+        view.length_px * np.hypot(*np.moveaxis(doubts, -1, 0)),
+    )
 
 
-def _seen(backend: Backend, frames: NDArray[np.uint8], points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Landmarks ``(T, 4, 2)`` around a track in the frames ``(T, H, W)`` of a few beats."""
+def _sure(doubts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Share of the way from a track to where landmarks are seen with such doubts."""
+    shares: NDArray[np.float64] = 1 / (1 + doubts**2 * (1 / np.square(MISSES) - 1 / np.square(TAUGHT_MISSES)))
+    return shares
+
+
+def _familiar(offsets: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``(T, 4, 2)`` → ``(4, 2)``: 1 where that may be the landmark, 0 where it is something else (`placed`)."""
+    sizes: NDArray[np.float64] = np.sqrt((offsets**2).mean(axis=0)) / MISSES
+    return np.clip(2 - sizes / 2, 0, 1)
+
+
+def _seen(
+    backend: Backend, frames: NDArray[np.uint8], points: NDArray[np.float64], glance: bool
+) -> NDArray[np.float64]:
+    """Landmarks around a track in the frames ``(T, H, W)`` of a few beats, and how much they are doubted.
+
+    Args:
+        backend: see `placed`.
+        frames: of a few beats.
+        points: ``(T, 4, 2)`` the track.
+        glance: look at the `FRAMES` that show the beat alone, and move the whole track by what is seen on average.
+
+    Returns:
+        ``(T, 2, 4, 2)``: points, and standard deviations in lengths of the measuring line, the same in all frames, as
+        what is wrong is much the same in each.
+    """
     view = SteadyView.of(points)
 
     def pictures(chosen: NDArray[np.intp]) -> NDArray[np.uint8]:
         return view.at(chosen).pictures(frames[chosen])
 
-    beat = backend.see_beat(pictures(frames_of_beat(len(points))), view.heights)
-    blocks = np.split(np.arange(len(points)), np.arange(_BLOCK, len(points), _BLOCK))
-    return view.to_frames(np.concatenate([backend.place(pictures(block), beat) for block in blocks]))
+    shown = pictures(frames_of_beat(len(points)))
+    beat = backend.see_beat(shown, view.heights)
+    if glance:
+        sightings = [backend.place(shown, beat)]
+    else:
+        blocks = np.split(np.arange(len(points)), np.arange(_BLOCK, len(points), _BLOCK))
+        sightings = [backend.place(pictures(block), beat) for block in blocks]
+    places = np.concatenate([sighting.places for sighting in sightings])
+    found = view.to_frames(places.mean(axis=0) if glance else places)
+    variance = np.concatenate([sighting.doubts**2 for sighting in sightings]).mean(axis=0)
+    return np.stack((found, np.broadcast_to(np.sqrt(variance), found.shape)), axis=1)
 
 
 def frames_of_beat(length: int) -> NDArray[np.intp]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any
 
@@ -152,7 +152,7 @@ class Session:
         seen = self.detections
         frame = choose_reference("confidence", seen.points, seen.peak)
         return self._described(
-            Placement(seen.points, seen.points),
+            Placement.without(seen.points, seen.points),
             np.full((len(self.spool), 4), frame),
             reference_frame=frame,
             reference_mode="confidence",
@@ -310,6 +310,7 @@ class Session:
         return Placement(
             pinned(np.where(left, points, track.points), pins),
             np.where(left, automatic.track.seen, track.seen),
+            np.where(set_nowhere, automatic.track.doubt_px, track.doubt_px),
         ), compared
 
     def _refined(
@@ -352,10 +353,10 @@ class Session:
     def _placed(self, points: NDArray[np.float64], pins: NDArray[np.float64], placement: bool) -> Placement:
         """The track after the second look, if there is one; else the detector's points stand for what is seen."""
         if not (placement and self.backend.can_place):
-            return Placement(points, self.detections.points)
+            return Placement.without(points, self.detections.points)
         known = ~np.isnan(pins[..., 0])
         track = placed(self.backend, self.spool.read, points, known, self.header.frame_times_s)
-        return Placement(pinned(track.points, pins), track.seen)
+        return replace(track, points=pinned(track.points, pins))
 
     def _maps(self, start: int, stop: int) -> Maps:
         if self.detections.maps:

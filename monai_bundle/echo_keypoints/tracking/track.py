@@ -29,7 +29,7 @@ class Tracking:
         automatic_px: ``(T, 4, 2)`` the track without anchors: what `points_px` was before they were set.
         detections_px: ``(T, 4, 2)`` the detector's points of each frame on its own.
         placements_px: ``(T, 4, 2)`` where PlaceNet sees the landmarks (`placement`); without it, the same.
-        features: ``(T, 4, 7)`` what the confidence was computed from (`confidence.FEATURES`).
+        features: ``(T, 4, 8)`` what the confidence was computed from (`confidence.FEATURES`).
         surroundings: which tissues are seen around the points (`tracking.surroundings`).
         letterbox: original pixels ↔ model space.
         backend: name of the inference engine.

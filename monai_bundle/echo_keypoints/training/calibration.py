@@ -109,7 +109,7 @@ def phantom_tracks(backend: Backend, clips: int) -> tuple[NDArray[np.float64], N
         clips: how many phantoms.
 
     Returns:
-        Features ``(N, 7)`` and distances from the truth ``(N,)`` in model px, of every point of every frame as
+        Features ``(N, 8)`` and distances from the truth ``(N,)`` in model px, of every point of every frame as
         tracked, and of some that were moved by up to 30 px.
     """
     features, errors = [], []
@@ -128,7 +128,9 @@ def phantom_tracks(backend: Backend, clips: int) -> tuple[NDArray[np.float64], N
             lost = rng.random(found.shape[:2]) < LOST_SHARE
             moved = np.where(lost[..., None], found + rng.uniform(-30, 30, found.shape), found)
             compared = np.full(lost.shape, tracking.reference_frame)
-            of_moved = confidence_features(session.spool.read, Placement(moved, placed), compared, seen)
+            doubt_px = np.expm1(tracking.features[..., FEATURES.index("log_doubt")])
+            track = Placement(moved, placed, doubt_px)
+            of_moved = confidence_features(session.spool.read, track, compared, seen)
         features += [tracking.features.reshape(-1, len(FEATURES)), of_moved[lost]]
         errors += [_distance(found, truth).reshape(-1), _distance(moved, truth)[lost]]
     return np.concatenate(features), np.concatenate(errors)

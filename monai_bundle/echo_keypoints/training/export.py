@@ -109,10 +109,10 @@ class PlacerGraph(nn.Module):
         super().__init__()
         self.placenet = placenet
 
-    def forward(self, pictures: Tensor, beat: Tensor) -> Tensor:
-        """Give the places ``(N, 4, 2)``."""
-        described = self.placenet.describe(pictures.float() / 255)
-        return self.placenet.places(self.placenet.vote(*described, beat))
+    def forward(self, pictures: Tensor, beat: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the places and the doubts ``(N, 4, 2)``."""
+        votes = self.placenet.vote(*self.placenet.describe(pictures.float() / 255), beat)
+        return self.placenet.places(votes), self.placenet.doubts(votes)
 
 
 def export_detector(sknet: SKNet, trnet: TRNet, folder: Path) -> None:
@@ -188,7 +188,14 @@ def export_placer(placenet: PlaceNet, folder: Path) -> None:
         beat = graph(pictures, heights)
     sides = ({0: torch.export.Dim("frames")}, None)
     _write(folder / BEAT, graph, (pictures, heights), ["pictures", "heights"], ["beat"], sides)
-    _write(folder / PLACER, PlacerGraph(placenet), (pictures, beat), ["pictures", "beat"], ["places"], sides)
+    _write(
+        folder / PLACER,
+        PlacerGraph(placenet),
+        (pictures, beat),
+        ["pictures", "beat"],
+        ["places", "doubts"],
+        sides,
+    )
 
 
 def export_flow(path: Path) -> None:
@@ -218,8 +225,8 @@ def largest_disagreement(one: Backend, other: Backend, frames: NDArray[np.uint8]
         windows = window_indices(0, backend.window, len(frames))[None]
         refined.append(backend.refine(seen.maps, start, start[0], descriptors, windows))
         if backend.can_place:
-            places = backend.place(pictures, backend.see_beat(pictures, view.heights))
-            placed.append(view.to_frames(places))
+            sighting = backend.place(pictures, backend.see_beat(pictures, view.heights))
+            placed.append(view.to_frames(sighting.places))
         else:
             placed.append(start)
     differences = (detected[0].points - detected[1].points, refined[0] - refined[1], placed[0] - placed[1])

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from echo_keypoints.data.clips import LabelledFrames
-from echo_keypoints.data.looks import ALONG_PEOPLES_WALL, Looks
+from echo_keypoints.data.looks import Looks
 from echo_keypoints.data.phantoms import PhantomFrames
 from echo_keypoints.networks.placenet import PlaceNet
 from echo_keypoints.networks.sknet import SKNet
@@ -122,7 +122,7 @@ def taught(
     torch.manual_seed(seed)
     learner = copy.deepcopy(network)
     frames = LabelledFrames(data, LOOK_FRAMES, seed=seed, complete=True)
-    looks = Looks(frames, LOOKS, seed, augment=True, along=ALONG_PEOPLES_WALL)
+    looks = Looks(frames, LOOKS, seed, augment=True)
     objective = PlaceNetObjective(frozen_statistics(learner), precision="float32")
     _update(objective, looks.__getitem__, updates, learning_rate, largest=5.0)
     return learner.eval()

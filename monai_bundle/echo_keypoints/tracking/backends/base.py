@@ -40,6 +40,19 @@ class Detections:
     maps: Maps
 
 
+@dataclass(frozen=True)
+class Sighting:
+    """Where PlaceNet sees the landmarks in N steady pictures (`tracking.steady`).
+
+    Attributes:
+        places: ``(N, 4, 2)`` float64.
+        doubts: ``(N, 4, 2)`` float64, standard deviations of what they may be off by, in the same units.
+    """
+
+    places: NDArray[np.float64]
+    doubts: NDArray[np.float64]
+
+
 class Backend(Protocol):
     """The steps of the networks, in model space (``backends`` has the implementations).
 
@@ -141,8 +154,8 @@ class Backend(Protocol):
         """
         ...
 
-    def place(self, pictures: NDArray[np.uint8], beat: Beat) -> NDArray[np.float64]:
-        """Find the landmarks in pictures ``(N, HEIGHT, WIDTH)`` of that beat: their places ``(N, 4, 2)``."""
+    def place(self, pictures: NDArray[np.uint8], beat: Beat) -> Sighting:
+        """Find the landmarks in pictures ``(N, HEIGHT, WIDTH)`` of that beat."""
         ...
 
 

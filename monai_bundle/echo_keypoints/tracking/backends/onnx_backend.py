@@ -18,6 +18,7 @@ from echo_keypoints.tracking.backends.base import (
     Descriptors,
     Detections,
     Maps,
+    Sighting,
     model_file,
     sha256,
 )
@@ -168,16 +169,17 @@ class OnnxBackend:
         assert self._beat is not None, "asked for only if can_place"
         return self._beat.run(None, {"pictures": pictures, "heights": heights.astype(np.float32)})[0]
 
-    def place(self, pictures: NDArray[np.uint8], beat: Beat) -> NDArray[np.float64]:
+    def place(self, pictures: NDArray[np.uint8], beat: Beat) -> Sighting:
         """See `Backend.place`."""
         assert self._placer is not None, "asked for only if can_place"
         placer = self._placer
 
         def some(run: slice) -> NDArray[np.float32]:
-            places: NDArray[np.float32] = placer.run(None, {"pictures": pictures[run], "beat": beat})[0]
-            return places
+            seen = placer.run(["places", "doubts"], {"pictures": pictures[run], "beat": beat})
+            return np.stack(seen, axis=1)
 
-        return self._side_by_side(some, _runs(len(pictures), _PICTURES)).astype(np.float64)
+        seen = self._side_by_side(some, _runs(len(pictures), _PICTURES)).astype(np.float64)
+        return Sighting(seen[:, 0], seen[:, 1])
 
     def _side_by_side(
         self, work: Callable[[_Part], NDArray[_Value]], parts: Sequence[_Part]

@@ -16,7 +16,15 @@ from echo_keypoints.networks.placenet import PlaceNet
 from echo_keypoints.networks.sknet import SKNet
 from echo_keypoints.networks.trnet import TRNet
 from echo_keypoints.networks.weights import load_weights
-from echo_keypoints.tracking.backends.base import Beat, Descriptors, Detections, Maps, model_file, sha256
+from echo_keypoints.tracking.backends.base import (
+    Beat,
+    Descriptors,
+    Detections,
+    Maps,
+    Sighting,
+    model_file,
+    sha256,
+)
 from echo_keypoints.tracking.backends.detector import Detector, Labeller
 from echo_keypoints.tracking.context import CONTEXT_CHANNELS
 from echo_keypoints.tracking.letterbox import MODEL_SIZE
@@ -184,13 +192,13 @@ class TorchBackend:
             return self._placenet.beat(*described, self._tensor(heights[None]))
 
     @torch.inference_mode()
-    def place(self, pictures: NDArray[np.uint8], beat: Beat) -> NDArray[np.float64]:
+    def place(self, pictures: NDArray[np.uint8], beat: Beat) -> Sighting:
         """See `Backend.place`."""
         assert self._placenet is not None, "asked for only if can_place"
         with self._precision():
             described = self._placenet.describe(torch.tensor(pictures, device=self._device).float() / 255)
             votes = self._placenet.vote(*described, beat)
-        return _numpy(self._placenet.places(votes))
+        return Sighting(_numpy(self._placenet.places(votes)), _numpy(self._placenet.doubts(votes)))
 
     def _precision(self) -> torch.autocast:
         return torch.autocast(self._device.type, torch.bfloat16, enabled=self._bfloat16)
