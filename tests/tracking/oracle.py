@@ -43,7 +43,8 @@ def coded_index(frames: NDArray[np.uint8]) -> NDArray[np.intp]:
 class OracleBackend:
     """Detects the truth with a given error; refines towards the material that the reference lies on.
 
-    With `miss`, it finds every track that much beside the landmarks, in places of steady pictures.
+    With `miss`, it finds a track of few seconds that much beside the landmarks, in places of steady pictures; when it
+    looks again, as the track has been moved there, it finds it on them.
     """
 
     name = "oracle"
@@ -63,6 +64,7 @@ class OracleBackend:
         self.largest_call = 0
         self.refined = 0  # windows
         self.can_place, self.miss = miss is not None, miss
+        self.beats = 0
         self.beat_frames = 0
 
     def detect(
@@ -105,11 +107,12 @@ class OracleBackend:
 
     def see_beat(self, pictures: NDArray[np.uint8], heights: NDArray[np.float64]) -> Beat:
         self.beat_frames = len(pictures)
-        return np.stack((np.zeros(4), heights), axis=-1)
+        self.beats += 1
+        return np.stack((np.zeros(4), heights), axis=-1) + (self.miss if self.beats % 2 else (0, 0))
 
     def place(self, pictures: NDArray[np.uint8], beat: Beat) -> Sighting:
         assert pictures.shape[1:] == (HEIGHT, WIDTH)
-        places = np.repeat(beat[None] + self.miss, len(pictures), axis=0)
+        places = np.repeat(beat[None], len(pictures), axis=0)
         return Sighting(places, np.zeros_like(places))
 
     def flow(self, reference: NDArray[np.uint8], target: NDArray[np.uint8]) -> NDArray[np.float32]:

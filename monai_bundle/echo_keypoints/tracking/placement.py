@@ -28,8 +28,9 @@ BELIEF_KNOWN = (0.0, 1.0)
 elsewhere as much as it is sure of."""
 
 MISSES = (0.055, 0.025)
-"""Standard deviations of what tracks miss by on phantoms, along and across the wall, in lengths of the measuring
-line."""
+"""Standard deviations of what tracks miss by on phantoms, along and across the wall, in lengths of the measuring line.
+A landmark that PlaceNet sees twice as far off is moved, four times as far is left where it is, however sure it is: in a
+heart unlike all others it may take something else for the wall."""
 
 TAUGHT_MISSES = (0.105, 0.04)
 """The same of the tracks that it was trained on (`data.looks`): wider, so that it learns to look at the picture and not
@@ -79,8 +80,8 @@ def placed(
     at the frames that show the beat comes first, so that then every frame is seen from nearer by.
 
     Where a person set a landmark it stays. By as much as PlaceNet would have moved it there, the person sees it
-    elsewhere; that much, interpolated in time, is taken off everywhere. If that is four times `MISSES`, what PlaceNet sees
-    is not that landmark, and how it moves tells nothing; up to twice as much it does.
+    elsewhere; that much, interpolated in time, is taken off everywhere. If it is far off (`MISSES`), what PlaceNet sees
+    is not that landmark, and how it moves tells nothing.
 
     Args:
         backend: the networks, PlaceNet among them.
@@ -101,12 +102,12 @@ def placed(
         return np.stack((view.to_steady(seen) - view.places, doubts))
 
     offsets, doubts = look(points, glance=True)
-    nearer = view.to_frames(view.places + _sure(doubts) * offsets)
+    nearer = view.to_frames(view.places + _sure(doubts) * _familiar(offsets) * offsets)
     offsets, doubts = look(nearer, glance=False)
     offsets = _smooth(offsets, SMOOTH_S * rate)
     familiar = _familiar(offsets)
     offsets = corrected_start(offsets, np.where(known[..., None], 0.0, np.nan))
-    belief = np.where(np.any(known, axis=0)[:, None], BELIEF_KNOWN * familiar, _sure(doubts))
+    belief = np.where(np.any(known, axis=0)[:, None], BELIEF_KNOWN, _sure(doubts)) * familiar
     return Placement(
         view.to_frames(view.places + belief * offsets),
         view.to_frames(view.places + offsets),
@@ -121,7 +122,7 @@ def _sure(doubts: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _familiar(offsets: NDArray[np.float64]) -> NDArray[np.float64]:
-    """``(T, 4, 2)`` → ``(4, 2)``: 1 where that may be the landmark, 0 where it is something else (`placed`)."""
+    """``(T, 4, 2)`` → ``(4, 2)``: 1 where that may be the landmark, 0 where it is something else (`MISSES`)."""
     sizes: NDArray[np.float64] = np.sqrt((offsets**2).mean(axis=0)) / MISSES
     return np.clip(2 - sizes / 2, 0, 1)
 
