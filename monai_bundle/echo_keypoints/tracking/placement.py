@@ -24,8 +24,8 @@ SPAN_S = 3.0
 """Longer clips are looked at in spans of this duration, which overlap by half: the probe may move meanwhile."""
 
 BELIEF_KNOWN = (0.0, 1.0)
-"""How much of what PlaceNet finds along and across the wall is believed where a person set the landmark in some frame;
-elsewhere as much as it is sure of."""
+"""How much of what PlaceNet is sure of, along and across the wall, is believed where a person set the landmark in some
+frame; elsewhere all of it is."""
 
 MISSES = (0.055, 0.025)
 """Standard deviations of what tracks miss by on phantoms, along and across the wall, in lengths of the measuring line.
@@ -107,7 +107,7 @@ def placed(
     offsets = _smooth(offsets, SMOOTH_S * rate)
     familiar = _familiar(offsets)
     offsets = corrected_start(offsets, np.where(known[..., None], 0.0, np.nan))
-    belief = np.where(np.any(known, axis=0)[:, None], BELIEF_KNOWN, _sure(doubts)) * familiar
+    belief = np.where(np.any(known, axis=0)[:, None], BELIEF_KNOWN, 1.0) * _sure(doubts) * familiar
     return Placement(
         view.to_frames(view.places + belief * offsets),
         view.to_frames(view.places + offsets),
