@@ -1,6 +1,7 @@
 import shutil
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from oracle import coded_clip
@@ -136,6 +137,15 @@ def test_half_of_placenet_is_not_enough(models, tmp_path):
             shutil.copyfile(models / file, folder / file)
         with pytest.raises(ModelError, match=f"{other} is missing"):
             load_backend("onnx", folder)
+
+
+def test_a_placenet_that_does_not_tell_its_doubts_is_of_another_version(models, tmp_path):
+    folder = shutil.copytree(models, tmp_path / "before")
+    graph = onnx.load(folder / "placer.onnx")
+    del graph.graph.output[1]
+    onnx.save(graph, folder / "placer.onnx")
+    with pytest.raises(ModelError, match=r"placer.onnx is of another version"):
+        load_backend("onnx", folder)
 
 
 def test_tissues_are_those_of_the_network(networks):

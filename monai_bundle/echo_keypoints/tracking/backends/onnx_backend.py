@@ -79,6 +79,8 @@ class OnnxBackend:
         self.window = int(self._refiner.get_inputs()[-1].shape[1])
         if not self._map_shapes or not self._detector.get_outputs()[-1].name.startswith("map_"):
             raise ModelError(f"{DETECTOR} is of another version; install the package again.")
+        if self._placer and "doubts" not in [output.name for output in self._placer.get_outputs()]:
+            raise ModelError(f"{PLACER} is of another version; export its weights again, or train again.")
 
     @property
     def map_bytes(self) -> int:
