@@ -106,8 +106,8 @@ def test_a_landmark_that_would_be_moved_too_far_is_left_where_it_is(clips, off, 
     found = placed(Sees(off, 0.0), lambda a, b: video[a:b], track, NOTHING, times)
     view = SteadyView.of(track)
     way, seen = (view.to_steady(points) - view.places for points in (found.points, found.seen))
-    np.testing.assert_allclose(way[:, 1, 1].mean(), moved_by, atol=0.003)
-    np.testing.assert_allclose(seen[:, 1, 1].mean(), off, atol=0.003)  # it still lowers the confidence
+    np.testing.assert_allclose(way[:, 1, 1], moved_by, atol=1e-6)
+    np.testing.assert_allclose(seen[:, 1, 1], off, atol=1e-6)  # but what was seen lowers the confidence
 
 
 def test_what_is_seen_is_weighed_by_its_doubt(clips):
@@ -123,7 +123,7 @@ def test_what_is_seen_is_weighed_by_its_doubt(clips):
         moves.append((view.to_steady(found) - view.places)[:, 1, 1].mean())
         seen = -((places - off) ** 2) / doubt**2
         prior = places**2 / TAUGHT_MISSES[1] ** 2 - places**2 / MISSES[1] ** 2
-        assert moves[-1] == pytest.approx(places[(seen + prior).argmax()], rel=0.03)
+        assert moves[-1] == pytest.approx(places[(seen + prior).argmax()], abs=1e-5)
     assert off > moves[0] > moves[1] > moves[2] > 0
 
 
@@ -150,7 +150,8 @@ def test_a_long_clip_is_looked_at_in_spans(backend, clips):
     found, changed = (
         placed(backend, lambda a, b, v=v: v[a:b], track, none, times).points for v in (video, other)
     )
-    np.testing.assert_allclose(changed[:50], found[:50], atol=1e-9)
+    # The first span is of 120 frames; from frame 60 on the next one has a say, smoothed over 3 frames.
+    np.testing.assert_allclose(changed[:57], found[:57], atol=1e-9)
     assert np.abs(changed[240:] - found[240:]).max() > 1
     again = found - track
     np.testing.assert_allclose(again[60:90], again[150:180], atol=0.5)  # the same beat, in other spans

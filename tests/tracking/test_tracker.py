@@ -65,9 +65,11 @@ def test_iterations_and_reference_can_be_chosen():
 
 def test_the_beat_as_a_whole_moves_the_track():
     backend = OracleBackend(60, noisy, miss=(0.1, -0.05))
-    before, after = (track_clip(coded_clip(60), backend, placement=on).points_px for on in (False, True))
+    tracks = [track_clip(coded_clip(60), backend, placement=on) for on in (False, True)]
+    before, after = (tracking.points_px for tracking in tracks)
     view, miss = SteadyView.of(before), np.array([0.1, -0.05])
     np.testing.assert_allclose(after, view.to_frames(view.places + miss), atol=1e-6)
+    np.testing.assert_allclose(tracks[1].placements_px, after, atol=1e-6)  # it has no doubt
     assert backend.beat_frames == 12
     moved = np.linalg.norm(after - before, axis=-1)
     np.testing.assert_allclose(moved, np.hypot(*miss) * view.length_px, rtol=0.3)
