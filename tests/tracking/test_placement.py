@@ -110,6 +110,29 @@ def test_a_landmark_that_would_be_moved_too_far_is_left_where_it_is(clips, off, 
     np.testing.assert_allclose(seen[:, 1, 1], off, atol=1e-6)  # but what was seen lowers the confidence
 
 
+class SeesFurtherBasal(Sees):
+    """Sees SEnP so far along the wall from the first track; the track moves there after the glance, or stays."""
+
+    def __init__(self, off, moves):
+        super().__init__(0.0, 0.0)
+        self.basal, self.moves = off, moves
+
+    def place(self, pictures, heights):
+        sighting = super().place(pictures, heights)
+        if len(pictures) <= 15 or not self.moves:
+            sighting.places[:, 1, 0] += self.basal
+        return sighting
+
+
+@pytest.mark.parametrize(("off", "moves"), [(0.2, True), (-0.2, True), (0.45, False)])
+def test_along_the_wall_a_landmark_may_be_moved_as_far_as_was_taught(clips, off, moves):
+    track = clips[0].points.astype(float)
+    view = SteadyView.of(track)
+    found = moved(SeesFurtherBasal(off, moves), clips[0], track)
+    way = (view.to_steady(found) - view.places)[:, 1, 0]
+    np.testing.assert_allclose(way, off if moves else 0.0, atol=1e-2)
+
+
 def test_what_is_seen_is_weighed_by_its_doubt(clips):
     """Against an independent product of normal densities: prior of our tracks times what PlaceNet's own leaves."""
     clip, off = clips[0], 0.02

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from echo_keypoints.clip import ClipHeader
+from echo_keypoints.data.simulation import simulate_clip
 from echo_keypoints.readers import read_clip
 from echo_keypoints.tracking.region import REGION_FRAMES, scan_region
 
@@ -38,6 +39,33 @@ def test_a_black_cavity_across_the_fan_does_not_divide_it():
     for frame in frames:
         frame[120:170] = 0
     np.testing.assert_allclose(scan_region(header(300, 400), frames), truth, atol=8)
+
+
+@pytest.mark.parametrize("saturated", [False, True])
+def test_a_near_field_that_does_not_change_belongs_to_the_fan(saturated):
+    """It is white, or grain that stands still; two phantoms of 104 lost their septum by it."""
+    frames, truth = screen()
+    near = frames[0][40:140].copy()
+    for frame in frames:
+        frame[40:140] = np.where(near > 0, 255, 0) if saturated else near
+        frame[20:40, 10:80] = frame[40:140, 390:395] = 0  # text and scale stay apart
+    np.testing.assert_allclose(scan_region(header(300, 400), frames), truth, atol=8)
+
+
+def test_a_panel_that_touches_the_fan_does_not_belong_to_it():
+    frames, truth = screen()
+    for frame in frames:
+        frame[:44] = np.maximum(frame[:44], 120)
+        frame[:, 350:] = 0
+        frame[150:, 350:] = 90
+    np.testing.assert_allclose(scan_region(header(300, 400), frames), truth, atol=8)
+
+
+def test_a_grey_background_is_not_lit():
+    frames, truth = screen()
+    np.testing.assert_allclose(
+        scan_region(header(300, 400), [np.maximum(frame, 45) for frame in frames]), truth, atol=8
+    )
 
 
 def test_is_bounded_by_the_region_of_the_file():
@@ -85,3 +113,11 @@ def test_toshiba_fan_without_the_ecg_and_the_depth_scale(shared_data):
     box = scan_region(clip.header, list(clip.pixels[:REGION_FRAMES]))
     # Read off the screen: the fan spans columns 140..690; of its near field, from row 85 on, little shows.
     assert box == pytest.approx((144, 120, 684, 509), abs=20)
+
+
+@pytest.mark.parametrize("seed", [8_700_022, 8_700_079])
+def test_phantoms_with_a_still_near_field_keep_their_landmarks(seed):
+    clip = simulate_clip(seed, frame_count=12)
+    x0, y0, x1, y1 = scan_region(ClipHeader("x", 12, 224, 224, clip.times_s, "test"), list(clip.video))
+    margins = np.concatenate((clip.points - (x0, y0), (x1 - 1, y1 - 1) - clip.points))
+    assert margins.min() > 0

@@ -28,13 +28,17 @@ BELIEF_KNOWN = (0.0, 1.0)
 frame; elsewhere all of it is."""
 
 MISSES = (0.055, 0.025)
-"""Standard deviations of what tracks miss by on phantoms, along and across the wall, in lengths of the measuring line.
-A landmark that PlaceNet sees twice as far off is moved, four times as far is left where it is, however sure it is: in a
-heart unlike all others it may take something else for the wall."""
+"""Standard deviations of what tracks miss by on phantoms, along and across the wall, in lengths of the measuring
+line."""
 
 TAUGHT_MISSES = (0.105, 0.04)
 """The same of the tracks that it was trained on (`data.looks`): wider, so that it learns to look at the picture and not
 to stay near the track."""
+
+FAMILIAR = (TAUGHT_MISSES[0], MISSES[1])
+"""A landmark that PlaceNet sees twice as far off is moved, four times as far is left where it is, however sure it is:
+in a heart unlike all others it may take something else for the wall. Along a wall all is wall, so that there it may go
+as far as it was taught; now and then a detector misses by far more there than it mostly does."""
 
 SMOOTH_S = 0.02
 """Sigma in time of what it finds."""
@@ -80,8 +84,8 @@ def placed(
     at the frames that show the beat comes first, so that then every frame is seen from nearer by.
 
     Where a person set a landmark it stays. By as much as PlaceNet would have moved it there, the person sees it
-    elsewhere; that much, interpolated in time, is taken off everywhere. If it is far off (`MISSES`), what PlaceNet sees
-    is not that landmark, and how it moves tells nothing.
+    elsewhere; that much, interpolated in time, is taken off everywhere. If it is far off (`FAMILIAR`), what PlaceNet
+    sees is not that landmark, and how it moves tells nothing.
 
     Args:
         backend: the networks, PlaceNet among them.
@@ -122,8 +126,8 @@ def _sure(doubts: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _familiar(offsets: NDArray[np.float64]) -> NDArray[np.float64]:
-    """``(T, 4, 2)`` → ``(4, 2)``: 1 where that may be the landmark, 0 where it is something else (`MISSES`)."""
-    sizes: NDArray[np.float64] = np.sqrt((offsets**2).mean(axis=0)) / MISSES
+    """``(T, 4, 2)`` → ``(4, 2)``: 1 where that may be the landmark, 0 where it is something else (`FAMILIAR`)."""
+    sizes: NDArray[np.float64] = np.sqrt((offsets**2).mean(axis=0)) / FAMILIAR
     return np.clip(2 - sizes / 2, 0, 1)
 
 
