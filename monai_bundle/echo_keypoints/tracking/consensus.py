@@ -12,7 +12,7 @@ PEAK_POWER = 10
 """A vote counts by this power of its heat-map's peak. How far detections stray from frame to frame falls with the sixth
 power of the peak (squared, on phantoms); where the peak is low they also err together, so that still more is better."""
 
-_ITERATIONS = 20
+_ITERATIONS = 3  # further ones leave the middle for the densest group of votes, each landmark for its own
 
 
 def consensus_offset(
@@ -21,8 +21,8 @@ def consensus_offset(
     """Find the shift that brings a track onto the detections of all frames.
 
     A track from one reference frame inherits the error of that frame's detection. The detector's errors in other
-    frames are partly independent, so that their robust mean, taken along the track, is a better place: the
-    M-estimate of a Cauchy distribution, by iteration from the median. The paper keeps the reference as detected.
+    frames are partly independent, so that their robust mean, taken along the track, is a better place: a few
+    steps from the median towards the M-estimate of a Cauchy distribution. The paper keeps the reference as detected.
 
     Args:
         detected: ``(T, 4, 2)`` raw detections, model px.
