@@ -50,9 +50,7 @@ def test_from_opening_to_a_restored_scene(panel, app, messages, file, tmp_path):
     assert [anchor.frame for anchor in edited.anchors] == [frame]
     change = edited.lengths["LVID"].mm - automatic.lengths["LVID"].mm
     moved = (edited.points_px - automatic.points_px)[frame, 2] * automatic.clip.spacing_mm
-    assert moved == pytest.approx(
-        [0, 4], abs=0.8
-    )  # to about a pixel of the view, of which the clip fills a part
+    assert moved == pytest.approx([0, 4], abs=0.8)  # to about a pixel of the view
     septum, posterior = edited.points_px[frame, 1:3] * automatic.clip.spacing_mm
     assert edited.lengths["LVID"].mm[frame] == pytest.approx(np.hypot(*(posterior - septum)), abs=1e-6)
     assert change[frame] > 2.5 and change[frame - 1] > 1.5  # the line is tilted; neighbours follow

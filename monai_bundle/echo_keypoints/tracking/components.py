@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,12 +30,16 @@ def label_components(mask: NDArray[np.bool_], diagonal: bool = False) -> NDArray
         labels = grown
 
 
+def in_cells(picture: NDArray[Any], cell: int) -> NDArray[Any]:
+    """``(H, W)`` → ``(rows, cell, columns, cell)``; at the border cells are filled up with zeros."""
+    height, width = picture.shape
+    padded = np.pad(picture, ((0, -height % cell), (0, -width % cell)))
+    return padded.reshape(padded.shape[0] // cell, cell, -1, cell)
+
+
 def component_boxes(mask: NDArray[np.bool_], cell: int) -> list[Box]:
     """Give the boxes of the parts of a mask ``(H, W)``; pixels in neighbouring cells of so many px belong together."""
-    height, width = mask.shape
-    padded = np.pad(mask, ((0, -height % cell), (0, -width % cell)))
-    tiles = padded.reshape(padded.shape[0] // cell, cell, -1, cell)
-    labels = label_components(np.asarray(tiles.any((1, 3)), bool), diagonal=True)
+    labels = label_components(np.asarray(in_cells(mask, cell).any((1, 3)), bool), diagonal=True)
     labels = labels.repeat(cell, axis=0).repeat(cell, axis=1)
     rows, columns = np.nonzero(mask)
     numbers, part = np.unique(labels[rows, columns], return_inverse=True)

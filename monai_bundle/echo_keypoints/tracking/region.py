@@ -9,14 +9,13 @@ either; it is told from text and panels by touching the fan, and by being grainy
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from echo_keypoints.clip import Box, ClipHeader
-from echo_keypoints.tracking.components import label_components
+from echo_keypoints.tracking.components import in_cells, label_components
 
 REGION_FRAMES = 64
 """The region is found on at most so many frames, the first of the clip."""
@@ -83,7 +82,7 @@ def _spread(count: int) -> NDArray[np.intp]:
 def _large_patches(alive: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Keep the live pixels of large connected patches: specks, thin lines and text fall away."""
     cell = _cell(alive)
-    dense = Image.fromarray((_cells(alive, cell).mean((1, 3)) >= _DENSE).astype(np.uint8))
+    dense = Image.fromarray((in_cells(alive, cell).mean((1, 3)) >= _DENSE).astype(np.uint8))
     # Closing bridges gaps in the speckle, opening then removes whatever is thinner than three cells.
     opened = dense.filter(_GROW).filter(_SHRINK).filter(_SHRINK).filter(_GROW)
     return alive & _pixels(_large_components(np.asarray(opened, bool)), cell, alive)
@@ -104,12 +103,12 @@ def _still_parts(
     background = int(np.bincount(never).argmax()) if never.size else 0
     lit = still > background + _LIT
     cell = _cell(fan)
-    live = _cells(fan, cell).mean((1, 3)) >= _DENSE
-    greys = _cells(still, cell)
+    live = in_cells(fan, cell).mean((1, 3)) >= _DENSE
+    greys = in_cells(still, cell)
     darkest, brightest = greys.min((1, 3)), greys.max((1, 3))
     near = [Image.fromarray(cells).filter(way) for cells, way in ((brightest, _GROW), (darkest, _SHRINK))]
     grainy = np.subtract(*(np.asarray(cells, np.int16) for cells in near)) >= _LIT
-    tissue = (_cells(lit | alive, cell).mean((1, 3)) >= _FULL) & (grainy | (darkest >= _WHITE))
+    tissue = (in_cells(lit | alive, cell).mean((1, 3)) >= _FULL) & (grainy | (darkest >= _WHITE))
     thick = Image.fromarray((tissue | live).astype(np.uint8)).filter(_SHRINK).filter(_GROW)
     patches = label_components(np.asarray(thick, bool) | live)
     return lit & _pixels(np.isin(patches, patches[live]), cell, lit)
@@ -128,13 +127,6 @@ _GROW, _SHRINK = ImageFilter.MaxFilter(3), ImageFilter.MinFilter(3)
 def _cell(picture: NDArray[np.generic]) -> int:
     """Side in pixels of the cells that patches are made of."""
     return max(1, round(max(picture.shape) / _CELLS))
-
-
-def _cells(picture: NDArray[Any], cell: int) -> NDArray[Any]:
-    """``(H, W)`` → ``(rows, cell, columns, cell)``; at the border cells are filled up with zeros."""
-    height, width = picture.shape
-    padded = np.pad(picture, ((0, -height % cell), (0, -width % cell)))
-    return padded.reshape(padded.shape[0] // cell, cell, -1, cell)
 
 
 def _pixels(cells: NDArray[np.bool_], cell: int, picture: NDArray[np.bool_]) -> NDArray[np.bool_]:
