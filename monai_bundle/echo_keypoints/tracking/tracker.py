@@ -17,6 +17,7 @@ from echo_keypoints.tracking.closer import closer_look
 from echo_keypoints.tracking.context import ClipContext
 from echo_keypoints.tracking.ecg_trace import ECG_IN_PICTURE, EcgTrace
 from echo_keypoints.tracking.letterbox import LetterBox
+from echo_keypoints.tracking.printed import Print
 from echo_keypoints.tracking.refinement import ITERATIONS
 from echo_keypoints.tracking.region import REGION_FRAMES, scan_region
 from echo_keypoints.tracking.session import Progress, Session
@@ -130,12 +131,15 @@ def _read(
     if header.frame_count <= _FORESEEN * len(head):
         region = closer_look(region, header.spacing_mm, head, backend)
     letterbox = LetterBox.fit(region, header.spacing_mm)
+    shown = [letterbox.apply(frame) for frame in head]
+    printed = Print.find(shown)
     spool = FrameSpool((letterbox.size, letterbox.size))
     known = "r_wave_times_s" in header.metadata or not header.times_known
     trace = EcgTrace(() if known else head)
     try:
-        for frame in chain(head, frames):
-            spool.append(letterbox.apply(frame))
+        for index, frame in enumerate(chain(head, frames)):
+            picture = shown[index] if index < len(shown) else letterbox.apply(frame)
+            spool.append(printed.painted_over(picture))
             trace.add(frame)
             if progress:
                 progress("read", len(spool), header.frame_count)

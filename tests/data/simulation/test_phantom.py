@@ -165,6 +165,34 @@ def test_landmarks_lie_where_the_borders_show():
         assert 0.35 < (profile[4] - dark) / (bright - dark) < 0.75
 
 
+@pytest.mark.parametrize("seed", [8_900_002, 8_900_076, 8_900_095, 8_900_114, 8_900_117])
+def test_no_wall_at_the_landmarks_is_black(seed):
+    """These hearts had a septum or a posterior wall far below the pericardium, and a gain that left it black."""
+    phantom = Phantom(seed)
+    clip = phantom.render(np.arange(0, 0.5, 0.1), tissue=True)
+    x, y = np.meshgrid(np.arange(0.5, 224, 2), np.arange(0.5, 224, 2))
+    floor = phantom._beamformer.scanner.background
+    for wall, pair in (("septum", slice(0, 2)), ("posterior wall", slice(2, 4))):
+        muscle = []
+        for picture, labels, points in zip(clip.video, clip.tissue, clip.points, strict=True):
+            middle = points[pair].mean(0)
+            near = np.hypot(x - middle[0], y - middle[1]) * clip.mm_per_px < 15
+            muscle.append(picture[::2, ::2][near & (labels == TISSUES.index(wall))])
+        assert np.median(np.concatenate(muscle)) > floor + 0.06 * 255
+
+
+def test_the_gain_of_most_hearts_shows_the_walls_anyway():
+    raised = 0
+    for seed in range(8_900_000, 8_900_040):
+        phantom = Phantom(seed, style="acoustic")
+        beamformer = phantom._beamformer
+        decibels = beamformer.decibels(beamformer.envelope(phantom._echoes(0.0), np.random.default_rng(0)))
+        level = phantom._white_level(decibels, 0.0)
+        assert level <= phantom._brightest(decibels)
+        raised += level < phantom._brightest(decibels)
+    assert raised <= 8
+
+
 def test_the_open_mitral_leaflet_comes_near_the_septum_and_stays_out_of_it():
     """E-point septal separation: below 7 mm in a normal ventricle."""
     rng = np.random.default_rng(8)

@@ -136,6 +136,9 @@ class OtherView(Phantom):
         spokes = [np.linspace(0, 0.5 * radius, 8)[:, None] * [np.sin(a), np.cos(a)] for a in (0.5, 2.6, 4.7)]
         return [(spoke, self._leaflet["cusp_echo"]) for spoke in spokes]
 
+    def _white_level(self, decibels: NDArray[np.float32], time_s: float) -> float:
+        return self._brightest(decibels)  # no wall is to be measured
+
     def _painted(self, rng: np.random.Generator) -> Tissue:
         self._level = "papillary" if self._view == "short axis" and rng.random() < 0.6 else "valve"
         if self._view == "apical long axis":

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from echo_keypoints.anatomy import TISSUES
 from echo_keypoints.data.simulation.heart import ring_frame, sample_heart
 from echo_keypoints.data.simulation.imaging import BeamFormer, Scanner, Screen, sample_scanner
 from echo_keypoints.data.simulation.measuring_line import material_places
@@ -18,6 +19,11 @@ from echo_keypoints.data.simulation.tissue import GRID_MM, U_RANGE, V_RANGE, Tis
 FloatArray = NDArray[np.floating]
 
 STYLES = ("acoustic", "randomised")
+DIM_WALL = 0.1
+"""Half of either wall's muscle near the landmarks is at least so bright, of white. The septa of nine real clips have
+0.23 to 0.49 of their brightest (docs/real_hearts.md)."""
+
+_NEAR_MM = 15.0
 _COARSE = 4  # the motion is smooth: it is evaluated on every fourth polar sample and interpolated
 
 
@@ -88,7 +94,7 @@ class Phantom:
         }  # fmt: skip
         self._overlay = draw_overlays(size, self.screen.inside, rng)
         self._jpeg_quality = int(rng.uniform(25, 92)) if rng.random() < 0.4 else None
-        self._top_db: float | None = None
+        self._white_db: float | None = None
 
     # ---- geometry
     # -------------------------------------------------------------------------------------------------
@@ -209,7 +215,10 @@ class Phantom:
             if previous is not None and scanner.persistence:
                 envelope = scanner.persistence * previous + (1 - scanner.persistence) * envelope
             previous = envelope
-            frames.append(self._display(self._beamformer.decibels(envelope)))
+            decibels = self._beamformer.decibels(envelope)
+            if self._white_db is None:  # the operator sets the gain once
+                self._white_db = self._white_level(decibels, float(time_s))
+            frames.append(self._display(decibels, self._white_db))
             if tissue:
                 labels.append(self._labels(float(time_s)))
         beat = self.heart.cycle.phase(times_s)
@@ -289,14 +298,34 @@ class Phantom:
                 lines.append((curtain + (1 + 9 * s) * normal + across * along, spec["cusp_echo"]))
         return lines
 
-    def _display(self, decibels: NDArray[np.float32]) -> NDArray[np.uint8]:
+    def _white_level(self, decibels: NDArray[np.float32], time_s: float) -> float:
+        """The level in dB that is shown white: that of the brightest few, unless the walls would stay black.
+
+        Nobody records a clip for measuring walls that do not show, however much brighter the pericardium is.
+        """
+        scanner = self._beamformer.scanner
+        white = self._brightest(decibels)
+        dim = DIM_WALL + scanner.background / 255
+        headroom_db = scanner.dynamic_range_db * (1 - dim ** (1 / scanner.gamma))
+        x, z = scanner.polar_to_plane(_COARSE)
+        labels = self._labels_at(x, z, time_s)
+        walls = self.points_mm(time_s).reshape(2, 2, 2).mean(1)
+        for name, (wall_x, wall_z) in zip(("septum", "posterior wall"), walls, strict=True):
+            near = np.hypot(x - wall_x, z - wall_z) < _NEAR_MM
+            muscle = decibels[::_COARSE, ::_COARSE][near & (labels == TISSUES.index(name))]
+            if muscle.size:
+                white = min(white, float(np.median(muscle)) + headroom_db)
+        return white
+
+    def _brightest(self, decibels: NDArray[np.float32]) -> float:
+        """The level in dB that a few places exceed, as many as this operator allows."""
+        return float(np.percentile(decibels, self._beamformer.scanner.top_percentile))
+
+    def _display(self, decibels: NDArray[np.float32], white_db: float) -> NDArray[np.uint8]:
         """Grey map, scan conversion, post-processing, overlays, compression: ``(S, S)`` uint8."""
         scanner, screen = self._beamformer.scanner, self.screen
-        if self._top_db is None:  # the operator sets the gain once
-            self._top_db = float(np.percentile(decibels, scanner.top_percentile))
-        grey = np.clip(
-            (decibels - (self._top_db - scanner.dynamic_range_db)) / scanner.dynamic_range_db, 0, 1
-        )
+        black_db = white_db - scanner.dynamic_range_db
+        grey = np.clip((decibels - black_db) / scanner.dynamic_range_db, 0, 1)
         picture = screen.scan_convert(cv2.pow(grey, scanner.gamma) * 255)
         if scanner.soften:
             picture = cv2.GaussianBlur(picture, (0, 0), scanner.soften)
@@ -314,11 +343,15 @@ class Phantom:
         # A half-resolution sample is the centre of 2×2 pixels: the mean of their places.
         x = (self.screen.x_mm[::2, ::2] + self.screen.x_mm[1::2, 1::2]) / 2
         z = (self.screen.z_mm[::2, ::2] + self.screen.z_mm[1::2, 1::2]) / 2
+        return self._labels_at(x, z, time_s) * self.screen.inside[::2, ::2]
+
+    def _labels_at(self, x: FloatArray, z: FloatArray, time_s: float) -> NDArray[np.uint8]:
+        """Tissue labels at places (mm) in the plane."""
         column, row = self._material(x, z, time_s)
         labels = self._tissue.labels
         column = np.clip(np.round(column), 0, labels.shape[1] - 1).astype(int)
         row = np.clip(np.round(row), 0, labels.shape[0] - 1).astype(int)
-        return labels[row, column] * self.screen.inside[::2, ::2]
+        return labels[row, column]
 
 
 _WARP_MM = 2.0
