@@ -129,6 +129,11 @@ def test_only_what_a_training_changed_is_exported_again(models, tmp_path):
     assert sorted(written) == ["beat.onnx", "placenet.pt", "placer.onnx"]
 
 
+def test_an_unknown_network_is_not_exported(models):
+    with pytest.raises(ValueError, match="no network is called 'flownet'; choose sknet"):
+        export_models(models, "flownet")
+
+
 def test_half_of_placenet_is_not_enough(models, tmp_path):
     for half, other in (("placer.onnx", "beat.onnx"), ("beat.onnx", "placer.onnx")):
         folder = tmp_path / half

@@ -253,8 +253,10 @@ def export_models(folder: Path, trained: str | None = None) -> float:
 
     Raises:
         ModelError: the weights are missing or damaged.
-        ValueError: that distance exceeds `TOLERANCE_PX`.
+        ValueError: that distance exceeds `TOLERANCE_PX`, or there is no such network.
     """
+    if trained not in (None, "sknet", "trnet", "placenet", "tissue"):
+        raise ValueError(f"no network is called {trained!r}; choose sknet, trnet, placenet or tissue")
     sknet, trnet = load_weights(folder / SKNET, SKNet), load_weights(folder / TRNET, TRNet)
     if trained in (None, "sknet", "trnet"):
         export_detector(sknet, trnet, folder)
