@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 import pytest
 
-from echo_keypoints.clip import Clip
 from echo_keypoints.data.simulation import simulate_clip
 from echo_keypoints.data.simulation.phantom import Phantom
 from echo_keypoints.evaluation.cases import exact_case
@@ -20,12 +19,10 @@ def _speckle(count: int, rng: np.random.Generator) -> np.ndarray:
     return rng.integers(20, 90, (count, SIZE, SIZE)).astype(np.uint8)
 
 
-def _written(
-    frames: np.ndarray, word: str = "LV 4.2", grey: int = 220
-) -> tuple[list[np.ndarray], np.ndarray]:
+def _written(frames: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
     """Frames with a word on them, and where it is."""
     print_ = np.zeros((SIZE, SIZE), np.uint8)
-    cv2.putText(print_, word, (80, 120), cv2.FONT_HERSHEY_SIMPLEX, 0.4, grey, 1, cv2.LINE_AA)
+    cv2.putText(print_, "LV 4.2", (80, 120), cv2.FONT_HERSHEY_SIMPLEX, 0.4, 220, 1, cv2.LINE_AA)
     return [np.maximum(frame, print_) for frame in frames], print_
 
 
@@ -125,8 +122,7 @@ def test_a_word_over_the_ventricle_does_not_move_the_landmarks() -> None:
     """Of a dilated ventricle the word's edges had been taken for those of the septum, 33 px away."""
     clip = simulate_clip(8_900_011, frame_count=32)
     case = exact_case("word", clip.video, clip.points, clip.phase, clip.times_s, clip.mm_per_px)
-    header = case.clip.header
-    with open_session(Clip(header, clip.video), load_backend("onnx")) as session:
+    with open_session(case.clip, load_backend("onnx")) as session:
         points = session.track().points_px
     error = np.linalg.norm(points - clip.points, axis=-1)
     assert error[:, :2].mean() < 10

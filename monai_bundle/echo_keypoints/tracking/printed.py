@@ -53,11 +53,10 @@ class Print:
             frames: ``(H, W)`` uint8 each, in model space and in their order; repeated ones count once, and of fewer
                 than `LEAST_FRAMES` others nothing is called print.
         """
-        nothing = np.zeros(frames[0].shape, bool)
         different = [frames[0]]
         different += [b for a, b in pairwise(frames) if not np.array_equal(a, b)]
         if len(different) < LEAST_FRAMES:
-            return cls.at(nothing)
+            return cls.at(np.zeros(frames[0].shape, bool))
         seen = np.stack([different[i] for i in evenly_spread(len(different), _FRAMES)])
         darkest = seen.min(axis=0)
         still = seen.max(axis=0) - darkest <= _STILL

@@ -16,6 +16,7 @@ from PIL import Image, ImageFilter
 
 from echo_keypoints.clip import Box, ClipHeader
 from echo_keypoints.tracking.components import in_cells, label_components
+from echo_keypoints.tracking.windows import evenly_spread
 
 REGION_FRAMES = 64
 """The region is found on at most so many frames, the first of the clip."""
@@ -66,17 +67,12 @@ def _inside_frame(region: Box | None, height: int, width: int) -> Box:
 
 def _alive(frames: Sequence[NDArray[np.uint8]]) -> NDArray[np.bool_]:
     """Tell which pixels ``(H, W)`` change between many pairs of neighbouring frames."""
-    starts = _spread(len(frames) - 1)
+    starts = evenly_spread(len(frames) - 1, _PAIRS)
     changes = np.zeros(frames[0].shape, np.uint8)
     for i in starts:
         a, b = frames[i], frames[i + 1]
         changes += np.maximum(a, b) - np.minimum(a, b) >= _GREY_STEP
     return changes >= max(1.0, _BUSY * len(starts))
-
-
-def _spread(count: int) -> NDArray[np.intp]:
-    """At most `_PAIRS` of so many, evenly."""
-    return np.unique(np.linspace(0, count - 1, min(count, _PAIRS)).astype(np.intp))
 
 
 def _large_patches(alive: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -98,7 +94,7 @@ def _still_parts(
         alive: what changes (`_alive`).
         fan: the part of it that is the fan (`_large_patches`).
     """
-    still = np.minimum.reduce([frames[i] for i in _spread(len(frames))])
+    still = np.minimum.reduce([frames[i] for i in evenly_spread(len(frames), _PAIRS)])
     never = still[~alive]
     background = int(np.bincount(never).argmax()) if never.size else 0
     lit = still > background + _LIT
