@@ -43,7 +43,7 @@ def fit_confidence(
     Write ``fit_confidence(...).to_json()`` to ``tracking/confidence.json`` to ship it.
 
     Args:
-        features: ``(..., 7)`` of many points (`Tracking.features`).
+        features: ``(..., 8)`` of many points (`Tracking.features`).
         errors: ``(...)`` distance of each point from the truth, in model px.
         fitted_on: what the clips were, for the model card.
         tolerance_px: error up to which a point counts as right.

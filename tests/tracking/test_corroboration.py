@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+
+from echo_keypoints.tracking.corroboration import corroborated
+from echo_keypoints.tracking.placement import Placement
+
+FRAMES = 60
+TIMES_S = np.arange(FRAMES) / 50
+WALL = np.array([[10.0, 20], [12, 40], [15, 90], [16, 110]]) + np.zeros((FRAMES, 1, 1))
+CLEAR = np.ones((FRAMES, 4))
+
+
+def left_the_wall():
+    """Tracks, of which the second point leaves the wall by 10 px in the last 20 frames; PlaceNet sees the wall."""
+    points = WALL.copy()
+    points[40:, 1, 1] += 10
+    return Placement(points, WALL.copy(), np.full((FRAMES, 4), 5.0))
+
+
+def test_a_track_that_left_the_wall_returns_where_both_see_it():
+    found = corroborated(left_the_wall(), WALL, CLEAR, TIMES_S)
+    assert np.abs(found.points[52:] - WALL[52:]).max() < 0.7
+    assert np.abs(found.points[:36] - WALL[:36]).max() < 0.1
+
+
+def test_it_goes_no_further_than_placenet_sees():
+    detected = WALL.copy()
+    detected[:, 1, 1] -= 6  # beyond the wall
+    found = corroborated(left_the_wall(), detected, CLEAR, TIMES_S)
+    np.testing.assert_allclose(found.points[50:], WALL[50:], atol=1e-9)
+
+
+@pytest.mark.parametrize("away", [(0.0, 6.0), (6.0, 0.0)], ids=["the other way", "to the side"])
+def test_witnesses_that_contradict_each_other_move_nothing(away):
+    track = left_the_wall()
+    found = corroborated(track, track.points + away, CLEAR, TIMES_S)
+    np.testing.assert_allclose(found.points, track.points, atol=1e-9)
+
+
+def test_what_is_seen_and_doubted_stays():
+    track = left_the_wall()
+    found = corroborated(track, WALL, CLEAR, TIMES_S)
+    assert found.seen is track.seen and found.doubt_px is track.doubt_px
