@@ -8,6 +8,7 @@ FRAMES = 60
 TIMES_S = np.arange(FRAMES) / 50
 WALL = np.array([[10.0, 20], [12, 40], [15, 90], [16, 110]]) + np.zeros((FRAMES, 1, 1))
 CLEAR = np.ones((FRAMES, 4))
+UNKNOWN = np.zeros((FRAMES, 4), bool)
 
 
 def left_the_wall():
@@ -18,7 +19,7 @@ def left_the_wall():
 
 
 def test_a_track_that_left_the_wall_returns_where_both_see_it():
-    found = corroborated(left_the_wall(), WALL, CLEAR, TIMES_S)
+    found = corroborated(left_the_wall(), WALL, CLEAR, UNKNOWN, TIMES_S)
     assert np.abs(found.points[52:] - WALL[52:]).max() < 0.7
     assert np.abs(found.points[:36] - WALL[:36]).max() < 0.1
 
@@ -26,18 +27,37 @@ def test_a_track_that_left_the_wall_returns_where_both_see_it():
 def test_it_goes_no_further_than_placenet_sees():
     detected = WALL.copy()
     detected[:, 1, 1] -= 6  # beyond the wall
-    found = corroborated(left_the_wall(), detected, CLEAR, TIMES_S)
+    found = corroborated(left_the_wall(), detected, CLEAR, UNKNOWN, TIMES_S)
     np.testing.assert_allclose(found.points[50:], WALL[50:], atol=1e-9)
 
 
 @pytest.mark.parametrize("away", [(0.0, 6.0), (6.0, 0.0)], ids=["the other way", "to the side"])
 def test_witnesses_that_contradict_each_other_move_nothing(away):
     track = left_the_wall()
-    found = corroborated(track, track.points + away, CLEAR, TIMES_S)
+    found = corroborated(track, track.points + away, CLEAR, UNKNOWN, TIMES_S)
     np.testing.assert_allclose(found.points, track.points, atol=1e-9)
 
 
 def test_what_is_seen_and_doubted_stays():
     track = left_the_wall()
-    found = corroborated(track, WALL, CLEAR, TIMES_S)
+    found = corroborated(track, WALL, CLEAR, UNKNOWN, TIMES_S)
     assert found.seen is track.seen and found.doubt_px is track.doubt_px
+
+
+def test_a_person_overrules_both():
+    """Both see the landmark 6 px away from where a person set it: there it stays, and so do its neighbours."""
+    track = Placement(WALL + 6.0, WALL, np.full((FRAMES, 4), 5.0))
+    known = UNKNOWN.copy()
+    known[10, :3] = True
+    found = corroborated(track, WALL, CLEAR, known, TIMES_S)
+    np.testing.assert_allclose(found.points[:, :3], WALL[:, :3] + 6.0, atol=0.1)
+    np.testing.assert_allclose(found.points[:, 3], WALL[:, 3], atol=1.0)  # of this one nothing is known
+
+
+def test_a_track_that_leaves_what_a_person_set_returns_to_it():
+    """Detections lie 5 px off throughout, also where the person set the point: that much is taken off elsewhere."""
+    track = left_the_wall()
+    known = UNKNOWN.copy()
+    known[10] = True
+    found = corroborated(track, WALL - [0, 5.0], CLEAR, known, TIMES_S)
+    assert np.abs(found.points - WALL)[52:].max() < 1.0 and np.abs(found.points - WALL)[:36].max() < 0.5

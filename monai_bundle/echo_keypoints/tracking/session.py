@@ -112,9 +112,8 @@ class Session:
             consensus: let the detections of all frames correct the reference points (`consensus`); False is
                 the paper. A query is never corrected.
             motion: let the motion between near frames shape the track (`agreement`); False is the paper.
-            placement: let the beat as a whole show where the track lies (`placement`), and, where no point is
-                known, the detections bear it out (`corroboration`); False is the paper. Points that a person
-                set are never moved.
+            placement: let the beat as a whole show where the track lies (`placement`, `corroboration`); False is
+                the paper. Points that a person set are never moved.
             seed: of ``reference="random"``.
             progress: told how far it is.
 
@@ -356,10 +355,9 @@ class Session:
         """The track after the second look, if there is one; else the detector's points stand for what is seen."""
         if not (placement and self.backend.can_place):
             return Placement.without(points, self.detections.points)
-        known, times_s = ~np.isnan(pins[..., 0]), self.header.frame_times_s
+        known, times_s, seen = ~np.isnan(pins[..., 0]), self.header.frame_times_s, self.detections
         track = placed(self.backend, self.spool.read, points, known, times_s)
-        if not known.any():
-            track = corroborated(track, self.detections.points, self.detections.peak, times_s)
+        track = corroborated(track, seen.points, seen.peak, known, times_s)
         return replace(track, points=pinned(track.points, pins))
 
     def _maps(self, start: int, stop: int) -> Maps:
