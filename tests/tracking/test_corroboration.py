@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
 
+from echo_keypoints.readers import open_clip
+from echo_keypoints.tracking import load_backend, track_clip
 from echo_keypoints.tracking.corroboration import corroborated
 from echo_keypoints.tracking.placement import Placement
+from echo_keypoints.tracking.track import Tracking
 
 FRAMES = 60
 TIMES_S = np.arange(FRAMES) / 50
@@ -61,3 +64,21 @@ def test_a_track_that_leaves_what_a_person_set_returns_to_it():
     known[10] = True
     found = corroborated(track, WALL - [0, 5.0], CLEAR, known, TIMES_S)
     assert np.abs(found.points - WALL)[52:].max() < 1.0 and np.abs(found.points - WALL)[:36].max() < 0.5
+
+
+@pytest.fixture(scope="module")
+def echocv_tracks(shared_data) -> Tracking:
+    clip = open_clip(shared_data / "plax" / "echocv_philips_plax.dcm")
+    return track_clip(clip, load_backend("onnx"))
+
+
+@pytest.mark.parametrize(
+    ("frame", "septum", "leaflet"), [(62, (459, 257), (459, 281)), (66, (468, 252), (468, 280))]
+)
+def test_a_real_septum_is_told_from_the_leaflet_that_lay_on_it(
+    echocv_tracks: Tracking, frame: int, septum: tuple[float, float], leaflet: tuple[float, float]
+):
+    """The borders were read from the enlarged frames by eye; SEnP once stayed on the leaflet when it fell back."""
+    found = echocv_tracks.points_px[frame, 1]
+    to_septum, to_leaflet = (np.linalg.norm(found - border) for border in (septum, leaflet))
+    assert to_septum < 10 and to_septum < to_leaflet / 2  # 10 px are 3.7 at 224
