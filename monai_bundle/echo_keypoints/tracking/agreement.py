@@ -22,6 +22,7 @@ from echo_keypoints.tracking.anchors import pinned
 from echo_keypoints.tracking.borders import border_motion
 from echo_keypoints.tracking.motion import Hops, Motion
 from echo_keypoints.tracking.pace import LONGEST_DIFFERENCE, Pace
+from echo_keypoints.tracking.robust import cauchy_weight
 from echo_keypoints.tracking.windows import blend, window_starts
 
 TRUST_DETECTED, TRUST_KNOWN = 0.1, 0.01
@@ -94,8 +95,7 @@ def _solved(
             system[:, there, here] -= weight.T
             moved[there] += weight[..., None] * displacement
             moved[here] -= weight[..., None] * displacement
-        far = ((points - refined) ** 2).sum(axis=-1)
-        hold = np.where(fixed, 1e6, trust / (1 + far / OUTLIER_PX**2)).T  # (K, T)
+        hold = np.where(fixed, 1e6, trust * cauchy_weight(points - refined, OUTLIER_PX)).T  # (K, T)
         system[:, np.arange(length), np.arange(length)] += hold
         right = moved.transpose(1, 0, 2) + hold[..., None] * refined.transpose(1, 0, 2)
         points = _solved_in_blocks(system, right).transpose(1, 0, 2)
@@ -140,7 +140,7 @@ def _reliable(hops: Sequence[Hops]) -> list[NDArray[np.float64]]:
     if len(hops) > 1:
         one, two = (hop.displacement for hop in hops)
         miss = one[:-1] + one[1:] - two
-        weights[1] = 1 / (1 + (miss**2).sum(axis=-1) / CONTRADICTION_PX**2)
+        weights[1] = cauchy_weight(miss, CONTRADICTION_PX)
         around = np.pad(weights[1], ((1, 1), (0, 0)))
         weights[0] = np.maximum(around[:-1], around[1:])  # one of its two loops vouches for a step
     return weights

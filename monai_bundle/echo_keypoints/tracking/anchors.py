@@ -103,6 +103,16 @@ def corrected_start(track: NDArray[np.float64], pins: NDArray[np.float64]) -> ND
     return bent
 
 
+def offsets_from_known(offsets: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Take off what a witness is off by where a person set the landmark, interpolated as in `corrected_start`.
+
+    Args:
+        offsets: ``(T, 4, 2)`` by which a landmark is seen off its track.
+        known: ``(T, 4)`` which points a person set; there 0 is left.
+    """
+    return corrected_start(offsets, np.where(known[..., None], 0.0, np.nan))
+
+
 def anchor_weights(pins: NDArray[np.float64], frames: Sequence[int]) -> NDArray[np.float64]:
     """How much the track from each anchor counts at each time.
 

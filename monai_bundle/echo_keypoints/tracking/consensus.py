@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from echo_keypoints.tracking.robust import cauchy_weight
+
 OUTLIER_PX = 4.0
 """A vote this far from what all agree on (model px) has half its weight."""
 
@@ -40,7 +42,7 @@ def consensus_offset(
     votes, trust = detected - track, _trust(peak)
     agreed = np.median(votes, axis=0)
     for _ in range(_STEPS):
-        weight = trust * _inlying(votes - agreed)
+        weight = trust * cauchy_weight(votes - agreed, OUTLIER_PX)
         agreed = (votes * weight[..., None]).sum(axis=0) / weight.sum(axis=0)[:, None]
     return agreed
 
@@ -68,7 +70,7 @@ def nearby_offsets(
     votes, trust = detected - track, _trust(peak)
     agreed = np.zeros_like(votes)
     for _ in range(_STEPS):
-        weight = (trust * _inlying(votes - agreed))[..., None]
+        weight = (trust * cauchy_weight(votes - agreed, OUTLIER_PX))[..., None]
         both = _sums_nearby(np.concatenate((votes * weight, weight), axis=-1), frame_times_s)
         agreed = both[..., :2] / both[..., 2:]
     return agreed
@@ -77,12 +79,6 @@ def nearby_offsets(
 def _trust(peak: NDArray[np.float64]) -> NDArray[np.float64]:
     trust: NDArray[np.float64] = np.clip(peak, 1e-3, 1) ** PEAK_POWER
     return trust
-
-
-def _inlying(misses: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weights ``(...)`` of votes that are off by ``(..., 2)`` under a Cauchy error."""
-    weights: NDArray[np.float64] = 1 / (1 + (misses**2).sum(axis=-1) / OUTLIER_PX**2)
-    return weights
 
 
 def _sums_nearby(values: NDArray[np.float64], times_s: NDArray[np.floating]) -> NDArray[np.float64]:

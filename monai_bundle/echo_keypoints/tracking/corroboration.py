@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from echo_keypoints.tracking.anchors import corrected_start
+from echo_keypoints.tracking.anchors import offsets_from_known
 from echo_keypoints.tracking.consensus import nearby_offsets
 from echo_keypoints.tracking.placement import Placement
 
@@ -40,7 +40,7 @@ def corroborated(
     """
     way = track.seen - track.points
     offsets = nearby_offsets(detected, peak, track.points, frame_times_s)
-    offsets = corrected_start(offsets, np.where(known[..., None], 0.0, np.nan))
+    offsets = offsets_from_known(offsets, known)
     length2 = np.maximum((way**2).sum(axis=-1, keepdims=True), 1e-12)
     share = np.clip((offsets * way).sum(axis=-1, keepdims=True) / length2, 0, 1)
     return replace(track, points=track.points + share * way)

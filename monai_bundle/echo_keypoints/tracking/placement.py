@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from echo_keypoints.tracking.anchors import corrected_start
+from echo_keypoints.tracking.anchors import offsets_from_known
 from echo_keypoints.tracking.backends.base import Backend
 from echo_keypoints.tracking.steady import SteadyView
 from echo_keypoints.tracking.windows import blend, window_starts
@@ -110,7 +110,7 @@ def placed(
     offsets, doubts = look(nearer, glance=False)
     offsets = _smooth(offsets, SMOOTH_S * rate)
     familiar = _familiar(offsets)
-    offsets = corrected_start(offsets, np.where(known[..., None], 0.0, np.nan))
+    offsets = offsets_from_known(offsets, known)
     belief = np.where(np.any(known, axis=0)[:, None], BELIEF_KNOWN, 1.0) * _sure(doubts) * familiar
     return Placement(
         view.to_frames(view.places + belief * offsets),
